@@ -1,0 +1,44 @@
+"""Writing files so that a failure leaves the old one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from saliency_widget.errors import InputError
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str], argument: str = "path") -> Iterator[IO[bytes]]:
+    """A binary file that takes the place of ``path`` only when everything was written.
+
+    It is written beside ``path``, so that the final rename stays on one file system and is atomic.
+
+    Raises
+    ------
+    InputError
+        The folder does not exist, or ``path`` is a folder. Nothing was written then.
+    """
+    goal = Path(path).expanduser()
+    if goal.is_dir():
+        raise InputError(argument, str(path), "is a folder", "Give the path of a file.")
+    if not goal.parent.is_dir():
+        raise InputError(argument, str(path), "lies in a folder that does not exist", f"Make {goal.parent} first.")
+    handle, name = tempfile.mkstemp(prefix=f".{goal.name}.", suffix=".part", dir=goal.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that only their owner can read; a result is an ordinary file.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, goal.stat().st_mode & 0o777 if goal.exists() else 0o666 & ~mask)
+        os.replace(name, goal)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

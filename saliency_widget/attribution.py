@@ -1,0 +1,280 @@
+"""Attribution: the one result of every method, and its views."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from saliency_widget._files import atomic_write
+from saliency_widget.display.reduce import DEFAULT_CLIP, FloatMap, Reduction, Sign, check_values, heatmap
+from saliency_widget.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_FORMAT = "saliency_widget/attribution"
+_FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TargetRecord:
+    """Which score was differentiated: what is left of a target when the model is gone.
+
+    Attributes
+    ----------
+    kind
+        "logit", "probability", ...
+    index
+        The class, where the target is one.
+    label
+        The name of the class, where it has one.
+    text
+        In words: "logit of tiger cat".
+    """
+
+    kind: str
+    index: int | None
+    label: str | None
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class MethodRecord:
+    """Which method made the map, with all its parameters.
+
+    Attributes
+    ----------
+    name
+        The name it is asked for by: "gradient".
+    label
+        The name it is shown by: "Gradient".
+    parameters
+        Everything that decides the result, plain values.
+    """
+
+    name: str
+    label: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """A signed map over the pixels of a picture, and all that is needed to read it.
+
+    Attributes
+    ----------
+    values
+        float32 (C, H, W): the score's change per unit of each channel of each pixel, signed, never normalised.
+    image
+        uint8 (H, W, 3): what the model saw, for the eye.
+    target, method
+        What was differentiated, and how.
+    score
+        The value of the score on this picture.
+    probability
+        The probability of the target's class, where it has one.
+    unit
+        Unit of ``values``: "logit per full-scale pixel".
+    channels
+        Names of the channels.
+    quality
+        Scale-free figures on how good the map is, and states such as "zero".
+    provenance
+        Where the map came from: model, preprocessing, device, versions, seconds.
+    """
+
+    values: FloatMap
+    image: npt.NDArray[np.uint8]
+    target: TargetRecord
+    method: MethodRecord
+    score: float
+    unit: str
+    probability: float | None = None
+    channels: tuple[str, ...] = ("R", "G", "B")
+    quality: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        values = check_values(self.values)
+        image = np.asarray(self.image)
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+            raise InputError(
+                "image",
+                f"array of shape {image.shape}, {image.dtype}",
+                "is no picture",
+                "Give uint8 (H, W, 3).",
+            )
+        # A result is a fact: it is not changed afterwards, neither here nor through the caller's own array.
+        object.__setattr__(self, "values", _frozen(values))
+        object.__setattr__(self, "image", _frozen(image))
+        object.__setattr__(self, "quality", MappingProxyType(dict(self.quality)))
+        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+
+    def __repr__(self) -> str:
+        channels, height, width = self.values.shape
+        return (
+            f"<Attribution: {self.method.label}, {self.target.text} = {self.score:.4g}; "
+            f"{channels} x {height} x {width}, {self.unit}>"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A mapping proxy cannot be pickled; the plain dict it shows can.
+        return {**self.__dict__, "quality": dict(self.quality), "provenance": dict(self.provenance)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+
+    def heatmap(self, sign: Sign = "absolute", reduce: Reduction | None = None, clip: float = DEFAULT_CLIP) -> FloatMap:
+        """The map between fixed ends; see :func:`saliency_widget.display.reduce.heatmap`.
+
+        Parameters
+        ----------
+        sign
+            "absolute" or "signed".
+        reduce
+            "max", "sum" or "mean" over channels; None is "max" for "absolute" and "sum" for "signed".
+        clip
+            Percentile of |value| at which it saturates.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (H, W), in [0, 1] ("absolute") or [-1, 1] ("signed", zero at 0).
+        """
+        return heatmap(self.values, sign, reduce, clip)
+
+    def plot(self, sign: Sign = "absolute", *, clip: float = DEFAULT_CLIP, ax: Axes | None = None) -> Figure:
+        """A matplotlib figure: the picture, the map, a colour bar with unit and clip.
+
+        Parameters
+        ----------
+        sign, clip
+            As in :meth:`heatmap`.
+        ax
+            Draw the map alone into these axes, instead of making a figure.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The new figure, or the one that ``ax`` belongs to.
+        """
+        from saliency_widget.display.figure import draw_figure
+
+        return draw_figure(self, sign, clip=clip, ax=ax)
+
+    def _repr_png_(self) -> bytes:
+        from saliency_widget.display.notebook_figure import NotebookFigure
+
+        figure = self.plot()
+        assert isinstance(figure, NotebookFigure)
+        return figure._repr_png_()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write values, image, target and provenance to one compressed ``.npz`` file, atomically.
+
+        It holds no pickle, and :meth:`load` reads it where torch is not installed.
+        """
+        name = os.fspath(path)
+        if not str(name).endswith(".npz"):
+            raise InputError("path", name, "is not a .npz file", "Give a name that ends in .npz.")
+        header = {
+            "format": _FORMAT,
+            "version": _FORMAT_VERSION,
+            "target": asdict(self.target),
+            "method": {**asdict(self.method), "parameters": dict(self.method.parameters)},
+            "score": self.score,
+            "unit": self.unit,
+            "probability": self.probability,
+            "channels": list(self.channels),
+            "quality": dict(self.quality),
+            "provenance": dict(self.provenance),
+        }
+        text = json.dumps(header, default=_plain, ensure_ascii=False)
+        with atomic_write(path) as file:
+            np.savez_compressed(file, values=self.values, image=self.image, header=np.array(text))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Attribution:
+        """Read what :meth:`save` wrote.
+
+        Raises
+        ------
+        InputError
+            The file is missing, or was not written by :meth:`save`.
+        """
+        remedy = "Give a file that Attribution.save wrote."
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                header = json.loads(str(data["header"]))
+                values, image = data["values"], data["image"]
+            if header.get("format") != _FORMAT:
+                raise KeyError("format")
+            if header["version"] > _FORMAT_VERSION:
+                raise InputError(
+                    "path",
+                    os.fspath(path),
+                    f"has format version {header['version']}",
+                    "Update saliency_widget.",
+                )
+            return cls(
+                values=values,
+                image=image,
+                target=TargetRecord(**header["target"]),
+                method=MethodRecord(**header["method"]),
+                score=float(header["score"]),
+                unit=header["unit"],
+                probability=header["probability"],
+                channels=tuple(header["channels"]),
+                quality=header["quality"],
+                provenance=header["provenance"],
+            )
+        except InputError:
+            raise
+        except FileNotFoundError as error:
+            raise InputError("path", os.fspath(path), "does not exist", remedy) from error
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            EOFError,
+            zipfile.BadZipFile,
+        ) as error:
+            raise InputError("path", os.fspath(path), "is not a saved attribution", remedy) from error
+
+
+def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    copy = np.array(array, order="C", copy=True)
+    copy.flags.writeable = False
+    return copy
+
+
+def _plain(value: object) -> Any:
+    """What json does not know itself: numpy numbers, tuples inside mappings, anything else as its text."""
+    if isinstance(value, np.generic):
+        number = value.item()
+        return number if not isinstance(number, float) or math.isfinite(number) else str(number)
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)

@@ -1,0 +1,138 @@
+"""A matplotlib figure of one attribution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from saliency_widget.display.colours import colour_table, colourise, overlay
+from saliency_widget.display.reduce import (
+    DEFAULT_CLIP,
+    FloatMap,
+    Sign,
+    check_sign,
+    clip_level,
+    reduce_channels,
+    scale_to_heat,
+)
+from saliency_widget.errors import InputError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+CAVEAT = "A map shows what the score is sensitive to, not what caused it."
+
+
+class Drawable(Protocol):
+    """What a figure needs of an attribution; stated here because ``attribution`` stands above ``display``."""
+
+    @property
+    def values(self) -> FloatMap: ...
+    @property
+    def image(self) -> npt.NDArray[np.uint8]: ...
+    @property
+    def target(self) -> Any: ...
+    @property
+    def method(self) -> Any: ...
+    @property
+    def score(self) -> float: ...
+    @property
+    def unit(self) -> str: ...
+
+
+def ordinal(number: float) -> str:
+    """99 -> "99th", 2.5 -> "2.5th"."""
+    if float(number).is_integer():
+        whole = int(number)
+        ending = "th" if 10 <= whole % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(whole % 10, "th")
+        return f"{whole}{ending}"
+    return f"{number:g}th"
+
+
+def scale_words(sign: Sign, level: float, clip: float) -> str:
+    """What the ends of the colour bar mean, in words."""
+    if level == 0:
+        return "every value is zero"
+    words = (
+        "maximum of |value| over channels" if sign == "absolute" else "sum over channels; zero is the neutral colour"
+    )
+    return f"{words}; clipped at the {ordinal(clip)} percentile of |value|"
+
+
+def draw_map(ax: Axes, attribution: Drawable, sign: Sign, *, clip: float, opacity: float = 1.0) -> Any:
+    """Draw the map into ``ax``; returns the scale, from which a colour bar can be made."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+
+    reduced = reduce_channels(attribution.values, sign)
+    level = clip_level(reduced, clip)
+    coloured = colourise(scale_to_heat(reduced, level), sign)
+    # Coloured here and not by matplotlib, so that a figure, a PNG and the widget show the same colours.
+    ax.imshow(coloured if opacity == 1 else overlay(attribution.image, coloured, opacity), interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    top = level if level > 0 else 1.0
+    scale = Normalize(vmin=0.0 if sign == "absolute" else -top, vmax=top)
+    return ScalarMappable(scale, ListedColormap(colour_table(sign) / 255.0))
+
+
+def draw_figure(
+    attribution: Drawable,
+    sign: Sign = "absolute",
+    *,
+    clip: float = DEFAULT_CLIP,
+    opacity: float = 0.6,
+    ax: Axes | None = None,
+) -> Figure:
+    """Picture, overlay and map side by side, with a colour bar; or the map alone in the caller's axes.
+
+    No pyplot is used, so nothing of the caller's figures, backend or style is touched.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from matplotlib.figure import Figure
+
+    from saliency_widget.display.notebook_figure import NotebookFigure
+
+    sign = check_sign(sign)
+    title = f"{attribution.method.label}, {attribution.target.text} = {attribution.score:.4g}"
+    if ax is not None:
+        owner = ax.get_figure()
+        if not isinstance(owner, Figure):
+            raise InputError("ax", ax, "belongs to no plain figure", "Give axes of a matplotlib Figure.")
+        drawn = draw_map(ax, attribution, sign, clip=clip)
+        bar = owner.colorbar(drawn, ax=ax, fraction=0.046, pad=0.03, extend=_extend(sign))
+        bar.set_label(attribution.unit)
+        ax.set_title(title)
+        return owner
+
+    height, width = attribution.image.shape[:2]
+    panel = 3.2
+    figure = NotebookFigure(figsize=(3 * panel + 1.1, panel * min(max(height / width, 0.4), 2.0) + 1.0), layout="constrained")
+    axes = figure.subplots(1, 3)
+    axes[0].imshow(attribution.image, interpolation="nearest")
+    axes[0].set_xticks([])
+    axes[0].set_yticks([])
+    draw_map(axes[1], attribution, sign, clip=clip, opacity=opacity)
+    drawn = draw_map(axes[2], attribution, sign, clip=clip)
+    for one, name in zip(axes, ("what the model saw", "map over it", "map"), strict=True):
+        one.set_title(name, fontsize=9)
+    bar = figure.colorbar(drawn, ax=list(axes), fraction=0.02, pad=0.01, extend=_extend(sign))
+    bar.set_label(attribution.unit, fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    if sign == "signed":
+        bar.ax.set_title("raises", fontsize=8)
+        bar.ax.set_xlabel("lowers", fontsize=8)
+    level = clip_level(reduce_channels(attribution.values, sign), clip)
+    figure.suptitle(title, fontsize=11)
+    figure.supxlabel(f"{scale_words(sign, level, clip)}. {CAVEAT}", fontsize=8)
+    return figure
+
+
+def _extend(sign: Sign) -> str:
+    return "max" if sign == "absolute" else "both"

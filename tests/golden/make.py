@@ -1,0 +1,101 @@
+"""Write the golden files that hold Python's picture and the front end's together.
+
+Run ``python tests/golden/make.py`` after a deliberate change of a definition, and say why in the commit.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from saliency_widget.display.colours import colourise
+from saliency_widget.display.encode import decode_half, encode_half
+from saliency_widget.display.reduce import SIGNS, clip_level, reduce_channels, scale_to_heat
+from saliency_widget.display.threshold import keep_strongest, rank_of
+
+HERE = Path(__file__).parent
+CLIPS = (50.0, 99.0, 100.0)
+PERCENTS = (0.0, 0.5, 5.0, 12.5, 50.0, 100.0)
+
+
+def maps() -> dict[str, np.ndarray]:
+    """Signed maps (C, H, W) that between them reach every branch of the definitions."""
+    random = np.random.default_rng(7)
+    heavy = random.standard_t(2, (3, 12, 17)).astype(np.float32) * 1e-3
+    outlier = random.normal(size=(3, 9, 9)).astype(np.float32)
+    outlier[1, 4, 4] = 1e6
+    ties = np.round(random.normal(size=(3, 10, 11)) * 2).astype(np.float32)
+    missing = random.normal(size=(3, 8, 8)).astype(np.float32)
+    missing[0, 0, 0] = np.nan
+    missing[2, 7, 3] = np.inf
+    missing[1, 3, 3] = -np.inf
+    sparse = np.zeros((3, 20, 20), np.float32)
+    sparse[:, 3, 5] = (0.25, -0.5, 0.125)
+    return {
+        "heavy tails": heavy,
+        "one outlier": outlier,
+        "ties": ties,
+        "not finite": missing,
+        "almost all zero": sparse,
+        "all zero": np.zeros((3, 6, 5), np.float32),
+        "all negative": -np.abs(random.normal(size=(3, 7, 7))).astype(np.float32),
+        "one channel": random.normal(size=(1, 7, 9)).astype(np.float32),
+        "four channels": random.normal(size=(4, 6, 6)).astype(np.float32),
+        "one pixel": np.array([[[2.0]], [[-3.0]], [[0.5]]], np.float32),
+        "tiny numbers": (random.normal(size=(3, 8, 8)) * 1e-30).astype(np.float32),
+    }
+
+
+def case(name: str, values: np.ndarray) -> dict[str, Any]:
+    """One golden case: what the browser receives, and what it must make of it."""
+    packed = encode_half(values)
+    decoded = decode_half(packed.data, packed.shape, packed.scale)
+    out: dict[str, Any] = {
+        "name": name,
+        "shape": list(packed.shape),
+        "half": base64.b64encode(packed.data).decode(),
+        "scale": packed.scale,
+        "reduced": {},
+        "level": {},
+        "keep": {},
+        "rank": {},
+        "colour": {},
+    }
+    for sign in SIGNS:
+        reduced = reduce_channels(decoded, sign)
+        flat = reduced.ravel()
+        out["reduced"][sign] = [None if np.isnan(v) else float(v) for v in flat]
+        out["level"][sign] = {f"{clip:g}": clip_level(reduced, clip) for clip in CLIPS}
+        out["keep"][sign] = [
+            {
+                "percent": percent,
+                "cut": None if np.isinf(kept.cut) else kept.cut,
+                "count": int(kept.mask.sum()),
+                "mass": kept.mass,
+                "pixels": np.flatnonzero(kept.mask).tolist(),
+            }
+            for percent in PERCENTS
+            for kept in [keep_strongest(reduced, percent)]
+        ]
+        finite = np.flatnonzero(np.isfinite(flat))
+        some = finite[:: max(1, len(finite) // 12)]
+        out["rank"][sign] = [
+            [int(i), *rank_of(reduced, int(i) // reduced.shape[1], int(i) % reduced.shape[1])] for i in some
+        ]
+        coloured = colourise(scale_to_heat(reduced, clip_level(reduced)), sign)
+        out["colour"][sign] = base64.b64encode(coloured.tobytes()).decode()
+    return out
+
+
+def text() -> str:
+    """The golden file as it should be."""
+    cases = [case(name, values) for name, values in maps().items()]
+    return json.dumps({"cases": cases}, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+if __name__ == "__main__":
+    (HERE / "maps.json").write_text(text(), "utf-8")
