@@ -23,7 +23,9 @@ import numpy.typing as npt
 FILE = Path(__file__).parent.parent / "saliency_widget" / "display" / "colours.json"
 Array = npt.NDArray[np.float64]
 
-_TO_LMS = np.array([[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.2914855480]])
+_TO_LMS = np.array(
+    [[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.2914855480]]
+)
 _TO_RGB = np.array(
     [
         [4.0767416621, -3.3077115913, 0.2309699292],
@@ -63,9 +65,11 @@ def arm(neutral: float, end: float, hues: tuple[float, float], chroma: float) ->
     t = np.linspace(0, 1, 129)
     lightness = neutral + (end - neutral) * t
     hue = np.radians(hues[0] + (hues[1] - hues[0]) * t)
-    # Chroma rises quickly, so that the sign can be told where the value is still small.
+    # Chroma rises quickly, so that the sign can be told where the value is still small, and bends softly into what
+    # sRGB can show: a corner there would look like an edge in the map.
     wanted = chroma * np.sin(np.minimum(1, 1.25 * t) * np.pi / 2)
-    return to_bytes(oklch_to_linear(lightness, np.minimum(wanted, most_chroma(lightness, hue)), hue))
+    room = np.maximum(most_chroma(lightness, hue), 1e-9)
+    return to_bytes(oklch_to_linear(lightness, wanted / (1 + (wanted / room) ** 4) ** 0.25, hue))
 
 
 def diverging(neutral: float, end: float, blue: tuple[float, float], orange: tuple[float, float], chroma: float) -> str:
@@ -86,7 +90,7 @@ def tables() -> dict[str, dict[str, str]]:
     return {
         "sequential": {name: sequential(name) for name in ("inferno", "viridis", "gray")},
         "diverging": {
-            "blue-orange": diverging(0.17, 0.80, (262, 232), (38, 72), 0.19),
+            "blue-orange": diverging(0.17, 0.80, (258, 230), (40, 68), 0.19),
             "blue-white-orange": diverging(0.97, 0.46, (235, 262), (66, 40), 0.19),
         },
     }

@@ -1,0 +1,107 @@
+/** The widget on a page of its own, with made-up maps and a kernel that is a timer. See harness.html. */
+import widget from "../src/index";
+import { FakeModel, gradientMap, headerFor, pack } from "./fake";
+
+const SIDE = 224;
+const SHAPE = [3, SIDE, SIDE] as const;
+const NAMES: Record<number, string> = {
+  281: "tabby, tabby cat",
+  282: "tiger cat",
+  285: "Egyptian cat",
+  287: "lynx, catamount",
+  292: "tiger, Panthera tigris",
+};
+
+function picture(): Uint8Array {
+  const rgb = new Uint8Array(3 * SIDE * SIDE);
+  for (let y = 0, i = 0; y < SIDE; y++) {
+    for (let x = 0; x < SIDE; x++, i += 3) {
+      const ring = 128 + 90 * Math.sin(Math.hypot(x - 110, y - 95) / 9);
+      rgb[i] = ring;
+      rgb[i + 1] = (ring + y) / 2;
+      rgb[i + 2] = (x + y) / 2;
+    }
+  }
+  return rgb;
+}
+
+const given = globalThis as { photo?: number[]; theModel?: FakeModel };
+const query = new URLSearchParams(location.search);
+const labels = Array.from({ length: 1000 }, (_, i) => NAMES[i] ?? `thing number ${i}`);
+const probable = [282, 285, 281, 287, 292];
+const probability = [0.389, 0.361, 0.172, 0.0312, 0.0008];
+
+const model = new FakeModel({
+  _info: {
+    version: 1,
+    model: "tf_efficientnet_lite0",
+    picture: { height: SIDE, width: SIDE },
+    channels: ["R", "G", "B"],
+    classes: 1000,
+    prediction: probable.map((index, i) => ({
+      index,
+      label: labels[index],
+      score: 7 - i,
+      probability: probability[i],
+    })),
+    probability: "softmax",
+    preprocess: "bicubic, crop 0.875, mean 0.5, std 0.5",
+    score_kind: "logit",
+    notes: [],
+  },
+  _image: given.photo ? new Uint8Array(given.photo) : picture(),
+  _labels: labels,
+  _maps: [],
+  _status: { state: "idle", want: null, message: "", traceback: "" },
+  shown: "gradient/logit/282",
+  sign: query.get("sign") ?? "absolute",
+  threshold: Number(query.get("threshold") ?? 100),
+  opacity: Number(query.get("opacity") ?? 0.6),
+  clip: 99,
+});
+given.theModel = model;
+
+function hold(index: number, values = gradientMap(SHAPE, index)): string {
+  const headers = model.get("_maps") as unknown[];
+  const slot = headers.length;
+  const { bytes, scale } = pack(values);
+  model.set(`_slot_${slot}`, new DataView(bytes.buffer));
+  model.set("_maps", [...headers, headerFor(index, labels[index]!, SHAPE, scale, slot)]);
+  return `gradient/logit/${index}`;
+}
+
+const kind = query.get("state");
+if (kind !== "empty") {
+  const values = gradientMap(SHAPE, 282);
+  if (kind === "zero") values.fill(0);
+  if (kind === "missing") values.fill(Number.NaN, 5000, 5400);
+  hold(282, values);
+  if (kind !== "zero") hold(285);
+}
+
+let running: ReturnType<typeof setTimeout> | undefined;
+model.kernel = (message) => {
+  const { req, want } = message as { req: string; want: { target: { index: number } } };
+  if (kind === "silent") return;
+  if (message.kind === "cancel") {
+    clearTimeout(running);
+    model.reply({ kind: "cancelled", req, reason: "stopped" });
+  }
+  if (message.kind !== "request") return;
+  setTimeout(() => model.reply({ kind: "accepted", req }), 20);
+  const { index } = want.target;
+  running = setTimeout(
+    () => {
+      const traceback = 'Traceback (most recent call last):\n  File "gradient.py", line 31\nOutOfMemoryError';
+      if (kind === "error") {
+        model.reply({ kind: "error", req, message: `No memory was left for ${labels[index]}.`, traceback });
+      } else {
+        const key = hold(index);
+        model.reply({ kind: "done", req, key });
+      }
+    },
+    Number(query.get("delay") ?? 800),
+  );
+};
+
+for (const el of document.querySelectorAll<HTMLElement>(".view")) widget.render({ model, el });

@@ -1,0 +1,66 @@
+import raw from "../../../saliency_widget/display/colours.json";
+import type { Sign } from "./reduce";
+
+export interface Table {
+  readonly name: string;
+  readonly rgb: Uint8Array;
+  /** The entries as a canvas stores them, opaque. */
+  readonly packed: Uint32Array;
+}
+
+export const DEFAULT_TABLE = { absolute: "inferno", signed: "blue-orange" } as const;
+
+const parsed = new Map<string, Table>();
+
+function parse(name: string, hex: string): Table {
+  const entries = hex.length / 6;
+  const rgb = new Uint8Array(3 * entries);
+  for (let i = 0; i < rgb.length; i++) rgb[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+  const rgba = new Uint8Array(4 * entries).fill(255);
+  for (let i = 0; i < entries; i++) rgba.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
+  return { name, rgb, packed: new Uint32Array(rgba.buffer) };
+}
+
+/** 256 entries for absolute; 257 for signed, whose middle entry is the neutral of exactly zero. */
+export function tableFor(sign: Sign, name: string = DEFAULT_TABLE[sign]): Table {
+  const tables: Record<string, string> = sign === "absolute" ? raw.sequential : raw.diverging;
+  const known = tables[name] === undefined ? DEFAULT_TABLE[sign] : name;
+  const key = `${sign}/${known}`;
+  let table = parsed.get(key);
+  if (!table) {
+    table = parse(known, tables[known]!);
+    parsed.set(key, table);
+  }
+  return table;
+}
+
+/** `value / level` clamped to [-1, 1], rounded to float32 as Python's heat map is; 0 where the level is 0. */
+export function heat(value: number, level: number): number {
+  if (level === 0) return Number.isNaN(value) ? value : 0;
+  return Math.fround(Math.max(-1, Math.min(1, value / level)));
+}
+
+/** The entry of a finite value in its table. */
+export function entry(value: number, level: number, sign: Sign): number {
+  const h = heat(value, level);
+  return sign === "absolute" ? Math.floor(h * 255 + 0.5) : Math.floor(h * 128 + 0.5) + 128;
+}
+
+/** RGB of each value; mid grey where there is no number. */
+export function colourise(
+  values: Float32Array,
+  level: number,
+  sign: Sign,
+  table = tableFor(sign),
+): Uint8Array {
+  const rgb = new Uint8Array(3 * values.length).fill(128);
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i]!;
+    if (Number.isNaN(value)) continue;
+    const e = 3 * entry(value, level, sign);
+    rgb[3 * i] = table.rgb[e]!;
+    rgb[3 * i + 1] = table.rgb[e + 1]!;
+    rgb[3 * i + 2] = table.rgb[e + 2]!;
+  }
+  return rgb;
+}

@@ -1,0 +1,54 @@
+const MINUS = "\u2212";
+const NBSP = "\u00a0";
+
+/** Three significant digits: what a half-precision number can vouch for. */
+export function number3(value: number): string {
+  if (Number.isNaN(value)) return "not a number";
+  if (!Number.isFinite(value)) return value > 0 ? "infinite" : `${MINUS}infinite`;
+  if (value === 0) return "0";
+  const magnitude = Math.abs(value);
+  const text =
+    magnitude >= 0.001 && magnitude < 99950
+      ? Number(magnitude.toPrecision(3)) >= 1000
+        ? Number(magnitude.toPrecision(3)).toString()
+        : magnitude.toPrecision(3)
+      : magnitude.toExponential(2).replace("e+", "e").replace("e-", `e${MINUS}`);
+  return value < 0 ? MINUS + text : text;
+}
+
+export function signed3(value: number): string {
+  return value > 0 ? `+${number3(value)}` : number3(value);
+}
+
+/** A percentage that never claims 0 or 100 where it is neither. */
+export function percent(value: number): string {
+  if (value <= 0) return `0${NBSP}%`;
+  if (value >= 100) return `100${NBSP}%`;
+  if (value < 0.01) return `<0.01${NBSP}%`;
+  if (value > 99.9) return `>99.9${NBSP}%`;
+  const text = value < 1 ? Number(value.toPrecision(2)).toString() : Number(value.toFixed(1)).toString();
+  return text + NBSP + "%";
+}
+
+export function count(value: number): string {
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, ",");
+}
+
+export function ordinal(value: number): string {
+  if (!Number.isInteger(value)) return `${Number(value.toPrecision(4))}th`;
+  const tens = value % 100;
+  if (tens >= 10 && tens <= 20) return `${value}th`;
+  return value + (["th", "st", "nd", "rd"][value % 10] ?? "th");
+}
+
+/** A label short enough to stand in a sentence. */
+export function shorten(text: string, most = 60): string {
+  const characters = Array.from(text.slice(0, 4 * most));
+  return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : text;
+}
+
+export function seconds(value: number): string {
+  return value < 0.995 ? `${Number(value.toPrecision(2))}${NBSP}s` : `${Number(value.toFixed(1))}${NBSP}s`;
+}

@@ -1,0 +1,57 @@
+const WORD = /[\p{L}\p{N}]/u;
+
+/** Labels made ready for searching; a class without a label is called by its number. */
+export class Labels {
+  readonly count: number;
+  readonly #names: readonly string[];
+  #lower: string[] | null = null;
+
+  constructor(names: readonly string[], classes: number) {
+    this.#names = names;
+    this.count = Math.max(classes, names.length);
+  }
+
+  name(index: number): string {
+    return this.#names[index] || `class ${index}`;
+  }
+
+  /**
+   * At most `limit` classes for what was typed: the class of that number, labels that are it, that start with it, that have a
+   * word that starts with it, that contain it. Nothing typed lists `first`, then the others in order.
+   */
+  find(typed: string, limit: number, first: readonly number[] = []): { matches: number[]; total: number } {
+    const query = typed.trim().toLowerCase();
+    if (query === "") return this.#all(limit, first);
+    if (!this.#lower) {
+      this.#lower = Array.from({ length: this.count }, (_, i) => this.name(i).toLowerCase());
+    }
+    const ranked: number[][] = [[], [], [], [], []];
+    const asNumber = /^\d+$/.test(query) ? Number(query) : -1;
+    let total = 0;
+    for (let i = 0; i < this.count; i++) {
+      const grade = i === asNumber ? 0 : gradeOf(this.#lower[i]!, query);
+      if (grade < 0) continue;
+      total++;
+      const same = ranked[grade]!;
+      if (same.length < limit) same.push(i);
+    }
+    return { matches: ranked.flat().slice(0, limit), total };
+  }
+
+  #all(limit: number, first: readonly number[]): { matches: number[]; total: number } {
+    const matches = new Set(first.filter((i) => i >= 0 && i < this.count).slice(0, limit));
+    for (let i = 0; i < this.count && matches.size < limit; i++) matches.add(i);
+    return { matches: [...matches], total: this.count };
+  }
+}
+
+function gradeOf(label: string, query: string): number {
+  let at = label.indexOf(query);
+  if (at < 0) return -1;
+  if (at === 0) return label.length === query.length ? 1 : 2;
+  while (at >= 0) {
+    if (!WORD.test(label[at - 1]!)) return 3;
+    at = label.indexOf(query, at + 1);
+  }
+  return 4;
+}

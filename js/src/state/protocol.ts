@@ -1,0 +1,188 @@
+import { parseReply, type Reply, type Want } from "./messages";
+
+/** sent: no answer yet. waiting: none for a second. computing: accepted. stopping: told to stop. */
+export type Phase = "sent" | "waiting" | "computing" | "stopping";
+
+export interface Ask {
+  readonly want: Want;
+  /** What is asked for, in words. */
+  readonly label: string;
+}
+
+export interface Flight extends Ask {
+  readonly req: string;
+  readonly seq: number;
+  phase: Phase;
+  done: number;
+  total: number;
+  partial: number;
+}
+
+export type Outcome =
+  | { kind: "done"; key: string }
+  | { kind: "cancelled"; reason: string }
+  | { kind: "error"; message: string; traceback: string }
+  | { kind: "gone" };
+
+export type Partial = Extract<Reply, { kind: "partial" }>;
+
+export interface Ends {
+  send(content: unknown): boolean;
+  /** Runs `action` after some time; returns what calls it off. */
+  later(milliseconds: number, action: () => void): () => void;
+  /** Runs `action` when what has just come is drawn, or cannot be seen; tells which. */
+  drawn(action: (visible: boolean) => void): void;
+  changed(): void;
+  partial(partial: Partial): void;
+  /** Called exactly once for each request that was sent. */
+  ended(flight: Flight, outcome: Outcome): void;
+}
+
+export const SILENCE = 1000;
+export const GIVE_UP = 5000;
+
+/** One request in flight and one that waits for it; the latest wins. Knows no DOM and no clock of its own. */
+export class Protocol {
+  flight: Flight | null = null;
+  pending: Ask | null = null;
+  #seq = 0;
+  #calledOff: (() => void)[] = [];
+  readonly #name = Math.random().toString(36).slice(2, 10);
+
+  constructor(
+    readonly ends: Ends,
+    // Python drops what is older than the newest it has seen, so that a reloaded page must not begin at 1 again.
+    readonly now: () => number = Date.now,
+  ) {}
+
+  request(ask: Ask): void {
+    const flight = this.flight;
+    if (!flight) this.#send(ask);
+    else if (flight.phase !== "stopping" && same(flight.want, ask.want)) this.pending = null;
+    else {
+      this.pending = ask;
+      this.#cancel(flight);
+    }
+    this.ends.changed();
+  }
+
+  stop(): void {
+    this.pending = null;
+    if (this.flight) this.#cancel(this.flight);
+    this.ends.changed();
+  }
+
+  /** The host says that there is no kernel any more. */
+  gone(): void {
+    this.pending = null;
+    if (this.flight) this.#end(this.flight, { kind: "gone" });
+    this.ends.changed();
+  }
+
+  /** Takes any message; whether it was one for the request in flight. */
+  receive(content: unknown, buffers?: unknown): boolean {
+    const reply = parseReply(content, buffers);
+    const flight = this.flight;
+    if (!reply || !flight || reply.req !== flight.req) return false;
+    switch (reply.kind) {
+      case "accepted":
+        accept(flight);
+        break;
+      case "progress":
+        accept(flight);
+        flight.done = reply.done;
+        flight.total = reply.total;
+        break;
+      case "partial":
+        this.#partial(flight, reply);
+        break;
+      default:
+        this.#end(flight, reply);
+    }
+    this.ends.changed();
+    return true;
+  }
+
+  dispose(): void {
+    this.#quiet();
+    this.flight = null;
+    this.pending = null;
+  }
+
+  #partial(flight: Flight, reply: Partial): void {
+    if (reply.seq <= flight.partial) return;
+    accept(flight);
+    flight.partial = reply.seq;
+    flight.done = reply.done;
+    flight.total = reply.total;
+    if (flight.phase !== "stopping") this.ends.partial(reply);
+    this.ends.drawn((visible) => {
+      this.ends.send({ v: 1, kind: "ack", req: reply.req, seq: reply.seq, visible });
+    });
+  }
+
+  #send(ask: Ask): void {
+    this.#seq = Math.max(this.#seq + 1, this.now());
+    const req = `${this.#name}-${this.#seq}`;
+    const flight: Flight = { ...ask, req, seq: this.#seq, phase: "sent", done: 0, total: 0, partial: -1 };
+    this.flight = flight;
+    if (!this.ends.send({ v: 1, kind: "request", req, seq: flight.seq, want: ask.want })) {
+      this.#end(flight, { kind: "gone" });
+      return;
+    }
+    this.#after(SILENCE, () => {
+      if (flight.phase === "sent") flight.phase = "waiting";
+    });
+  }
+
+  #cancel(flight: Flight): void {
+    if (flight.phase === "stopping") return;
+    flight.phase = "stopping";
+    if (!this.ends.send({ v: 1, kind: "cancel", req: flight.req })) {
+      this.pending = null;
+      this.#end(flight, { kind: "gone" });
+      return;
+    }
+    // A busy kernel answers when its cell ends, a lost reply never comes: neither may hold up what is wanted now.
+    this.#after(GIVE_UP, () => this.#end(flight, { kind: "cancelled", reason: "no answer" }));
+  }
+
+  #end(flight: Flight, outcome: Outcome): void {
+    if (this.flight !== flight) return;
+    this.#quiet();
+    this.flight = null;
+    const next = this.pending;
+    this.pending = null;
+    this.ends.ended(flight, outcome);
+    // What is told of the end may have asked for something newer.
+    if (next && !this.flight && outcome.kind !== "gone") this.#send(next);
+  }
+
+  #after(milliseconds: number, action: () => void): void {
+    const flight = this.flight;
+    this.#calledOff.push(
+      this.ends.later(milliseconds, () => {
+        if (this.flight !== flight) return;
+        action();
+        this.ends.changed();
+      }),
+    );
+  }
+
+  #quiet(): void {
+    for (const off of this.#calledOff) off();
+    this.#calledOff = [];
+  }
+}
+
+function accept(flight: Flight): void {
+  if (flight.phase === "sent" || flight.phase === "waiting") flight.phase = "computing";
+}
+
+export function same(a: Want, b: Want): boolean {
+  return a.method === b.method && a.target.kind === b.target.kind && a.target.index === b.target.index;
+}
+
+export function keyOf(want: Want): string {
+  return `${want.method}/${want.target.kind}/${want.target.index}`;
+}

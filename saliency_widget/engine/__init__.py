@@ -1,0 +1,1 @@
+"""From a model, a picture and targets to scores and gradients. Nothing here knows of widgets."""

@@ -1,0 +1,93 @@
+"""Find the scores in what a model returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saliency_widget.errors import ModelError
+
+_WANTED = "A model to explain maps pictures (N, C, H, W) to floating scores (N, classes)"
+
+
+def logits_of(output: Any, rows: int) -> Tensor:
+    """The scores (rows, classes) in a model's output.
+
+    A tensor is taken as it is; of an object or a mapping its ``logits``, of a tuple or list its first element.
+
+    Raises
+    ------
+    ModelError
+        There are no such scores; the message names the shape and what would be right.
+    """
+    tensor = _tensor_in(output)
+    if tensor is None:
+        raise ModelError(
+            f"the model returned {_describe(output)}, in which there is no one tensor of scores. {_WANTED}: wrap it in "
+            "a module that returns them."
+        )
+    shape = tuple(tensor.shape)
+    if not tensor.is_floating_point():
+        raise ModelError(
+            f"the model returned {tensor.dtype} of shape {shape}. {_WANTED}: return the scores, not the class they "
+            "pick."
+        )
+    if tensor.dim() != 2 or shape[0] != rows or shape[1] == 0:
+        raise ModelError(f"the model returned shape {shape} for {_pictures(rows)}. {_WANTED}{_remedy(shape, rows)}.")
+    return tensor
+
+
+def _tensor_in(output: Any) -> Tensor | None:
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        return _only(output.get("logits"))
+    logits = getattr(output, "logits", None)
+    if isinstance(logits, Tensor):
+        return logits
+    if isinstance(output, (tuple, list)) and output:
+        return _only(output[0])
+    return None
+
+
+def _only(value: Any) -> Tensor | None:
+    return value if isinstance(value, Tensor) else None
+
+
+def _remedy(shape: tuple[int, ...], rows: int) -> str:
+    if len(shape) == 1 and shape[0] == rows:
+        return ": give its single score a dimension of its own (scores[:, None])"
+    if len(shape) == 1:
+        return ": keep the batch dimension"
+    if len(shape) == 4 and shape[2:] == (1, 1):
+        return ": flatten the scores (scores.flatten(1))"
+    if len(shape) == 4:
+        return ": reduce the grid to one score for each class, for example scores.mean((2, 3))"
+    if len(shape) == 3:
+        return ": choose one token or reduce over them"
+    if len(shape) == 2 and shape[1] != 0:
+        return ": return one row for each picture"
+    return ""
+
+
+def _pictures(rows: int) -> str:
+    return "one picture" if rows == 1 else f"{rows} pictures"
+
+
+def _describe(output: Any) -> str:
+    if isinstance(output, Mapping):
+        return f"a {type(output).__name__} with the keys {', '.join(map(str, list(output)[:8])) or '(none)'}"
+    if isinstance(output, (tuple, list)):
+        return f"a {type(output).__name__} of {len(output)}" + (
+            f" that starts with {_describe_item(output[0])}" if output else ""
+        )
+    return _describe_item(output)
+
+
+def _describe_item(item: Any) -> str:
+    if isinstance(item, torch.Tensor):
+        return f"a tensor of shape {tuple(item.shape)}"
+    return f"an object of type {type(item).__name__}"

@@ -1,0 +1,391 @@
+"""The primitives under every method: scores of a batch of pictures, and their gradients towards the pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
+from saliency_widget.engine.classes import ClassPlan
+from saliency_widget.engine.devices import CPU, default_device, neutral
+from saliency_widget.engine.outputs import logits_of
+from saliency_widget.engine.replica import Mark, Replica
+from saliency_widget.engine.sentinel import Trip
+from saliency_widget.engine.shadow import Shadow
+from saliency_widget.errors import InputError, ModelError, SaliencyError
+from saliency_widget.targets import Target
+
+if TYPE_CHECKING:
+    from saliency_widget.models.preprocess import Prepared
+
+R = TypeVar("R")
+
+# A fall-back to a copy and a snapshot, each once, and the try that succeeds; one more for bad luck.
+_TRIES = 4
+
+
+class WeightsMoved(Exception):
+    """The model's weights changed during a run, after results were given out. The problem is frozen now; start over."""
+
+
+class Problem:
+    """A model, a picture and the scores to differentiate.
+
+    Everything is a function of ``pixels``: what the model sees before normalisation, black at 0 and full scale at 1.
+    The model gets ``input + matrix @ (p - pixels)``, which for ``p == pixels`` is the transform's own output, bit for
+    bit.
+
+    Parameters
+    ----------
+    shadow
+        From :func:`~saliency_widget.engine.shadow.shadow_of`.
+    prepared
+        The picture as the model sees it.
+    targets
+        What to differentiate, in order. A target that is not bound to a class yet is bound at the first forward pass of
+        the picture itself. May be empty if only :meth:`outputs` is wanted.
+    labels
+        Names of the classes, for targets that are labels.
+    chunk
+        How many rows go through the model at once; None measures what is quick.
+    classes
+        "loop" or "vmap": how several scores are differentiated; None takes what is known to be quick on the device.
+
+    Attributes
+    ----------
+    pixels : Tensor
+        (C, H, W), the picture, in the model's type on the model's device.
+    device, dtype
+        Where and in what type the model computes.
+    """
+
+    def __init__(
+        self,
+        shadow: Shadow,
+        prepared: Prepared,
+        targets: Sequence[Target],
+        *,
+        labels: Sequence[str] = (),
+        chunk: int | None = None,
+        classes: str | None = None,
+    ) -> None:
+        if classes not in (None, "loop", "vmap"):
+            raise InputError("classes", classes, "is no way to differentiate", 'Give "loop", "vmap" or None.')
+        self.shadow = shadow
+        self.device, self.dtype = shadow.home
+        self._ambient = default_device()
+        self._targets = tuple(targets)
+        self._labels = tuple(labels)
+        self._chunk = ChunkSize(chunk)
+        self._own_plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
+        self._plan: ClassPlan | None = None
+        self._kind = shadow.kind
+        self._notes: tuple[str, ...] = ()
+        self._logits: Tensor | None = None
+        self._replica: Replica | None = None
+        self._mark: Mark | None = None
+        self._depth = 0
+        self._given = 0
+        with neutral(self.device):
+            self.pixels = self._here(prepared.pixels)
+            self._input = self._here(prepared.input)
+            matrix = self._here(prepared.matrix)
+        diagonal = torch.diagonal(matrix)
+        self._scale = diagonal[:, None, None] if torch.equal(matrix, torch.diag(diagonal)) else None
+        self._matrix = matrix
+
+    def _here(self, tensor: Tensor) -> Tensor:
+        # A clone, because what was made in inference mode cannot take part in a graph.
+        return tensor.detach().clone().to(self.device, self.dtype)
+
+    # -- what is known ------------------------------------------------------------------------------------------
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The targets, each bound to a class; runs the model once if one is not bound yet."""
+        if any(target.index is None for target in self._targets):
+            self._settled()
+        return self._targets
+
+    @property
+    def logits(self) -> Tensor:
+        """(classes,), the model's output for the picture itself."""
+        return self._settled()
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How the numbers were computed; plain values."""
+        known: dict[str, Any] = {
+            "shadow": self._kind,
+            "device": str(self.device),
+            "dtype": str(self.dtype).removeprefix("torch."),
+            "classes": "one" if len(self._targets) == 1 else self._plan.name if self._plan else "none",
+        }
+        if self.device.type == "cuda":
+            known["tf32"] = bool(torch.backends.cudnn.allow_tf32) and self.dtype == torch.float32
+        notes = [*self._notes]
+        if self._plan is not None and self._plan.why:
+            notes.append(f"several classes are differentiated one after another, because {self._plan.why}")
+        known["notes"] = notes
+        return known
+
+    def _settled(self) -> Tensor:
+        if self._logits is None:
+            self.outputs(self.pixels[None])
+        assert self._logits is not None
+        return self._logits
+
+    # -- the primitives -----------------------------------------------------------------------------------------
+
+    def outputs(self, batch: Tensor) -> Tensor:
+        """The model's scores for all classes, without a graph.
+
+        Parameters
+        ----------
+        batch
+            (N, C, H, W) pixels.
+
+        Returns
+        -------
+        Tensor
+            (N, classes), in the model's type.
+
+        Raises
+        ------
+        ModelError
+            The model raises, or does not return scores (N, classes).
+        """
+        batch = self._checked(batch)
+
+        def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
+            with replica.computing(), torch.no_grad():
+                return (self._forward(replica, part).detach().clone(),)
+
+        return self._over(batch, rows)[0]
+
+    def scores(self, batch: Tensor) -> Tensor:
+        """The scores of the targets, without a graph.
+
+        Parameters
+        ----------
+        batch
+            (N, C, H, W) pixels.
+
+        Returns
+        -------
+        Tensor
+            (N, K), in float32 or better.
+        """
+        outputs = self.outputs(batch)
+        with neutral(self.device), torch.no_grad():
+            return self._scores(outputs)
+
+    def gradients(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores of the targets and their derivatives with respect to the pixels.
+
+        Parameters
+        ----------
+        batch
+            (N, C, H, W) pixels.
+
+        Returns
+        -------
+        scores : Tensor
+            (N, K), in float32 or better.
+        gradients : Tensor
+            (N, K, C, H, W), in the model's type: score per full-scale pixel.
+
+        Raises
+        ------
+        ModelError
+            No gradient leads from the scores to the pixels, or the model raises.
+        """
+        batch = self._checked(batch)
+        if not self._targets:
+            raise InputError("targets", (), "is empty, so there is nothing to differentiate", "Give a target.")
+        if self._unbound and not torch.equal(batch[0], self.pixels):
+            self._settled()
+        scores, gradients = self._over(batch, self._gradients)
+        return scores, gradients
+
+    @property
+    def _unbound(self) -> bool:
+        return any(target.index is None for target in self._targets)
+
+    # -- runs ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """One run: all primitives inside see the same weights, or :class:`WeightsMoved` says that they could not."""
+        if self._depth == 0:
+            self._open(self.shadow.open())
+            self._given = 0
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                replica, self._replica, self._mark = self._replica, None, None
+                if replica is not None and replica.kind != "snapshot":
+                    self.shadow.close(replica)
+
+    def _open(self, replica: Replica) -> None:
+        self._replica, self._kind = replica, replica.kind
+        with neutral(self.device):
+            self._mark = None if replica.kind == "snapshot" else replica.mark()
+        if self._own_plan is not None:
+            self._plan = self._own_plan
+        else:
+            if replica.class_plan is None:
+                replica.class_plan = ClassPlan("loop" if self.device.type == "cpu" else "unchecked")
+            self._plan = replica.class_plan
+
+    def _over(self, batch: Tensor, rows: Callable[[Replica, Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+        """Run a primitive over a batch in chunks, with weights that stand still."""
+
+        def work(replica: Replica) -> tuple[Tensor, ...]:
+            parts: list[tuple[Tensor, ...]] = []
+            size = ChunkSize(1) if replica.batch_statistics else self._chunk
+
+            def run(start: int, stop: int) -> None:
+                found: list[tuple[Tensor, ...]] = []
+                if not replica.probed:
+                    # One row alone, because the first forward may find out that rows depend on each other.
+                    found.append(rows(replica, batch[start : start + 1]))
+                    start += 1
+                step = 1 if replica.batch_statistics else max(1, stop - start)
+                found += [rows(replica, batch[k : min(k + step, stop)]) for k in range(start, stop, step)]
+                parts.extend(found)
+
+            spans(len(batch), size, run, device=self.device)
+            return parts[0] if len(parts) == 1 else tuple(torch.cat(columns) for columns in zip(*parts, strict=True))
+
+        with self.running():
+            return self._still(work)
+
+    def _still(self, work: Callable[[Replica], R]) -> R:
+        for _ in range(_TRIES):
+            replica = self._replica
+            assert replica is not None
+            trip: Trip | None = None
+            try:
+                with neutral(self.device, self._ambient):
+                    result = work(replica)
+                if not self._moved():
+                    self._notes = tuple(replica.notes)
+                    self._given += 1
+                    return result
+            except Trip as caught:
+                trip = caught
+            except Exception:
+                if not self._moved():
+                    raise
+            # Outside the handlers, so that what the failed try computed is gone by now.
+            if trip is not None:
+                self._replica = None
+                self._open(self.shadow.fall_back(replica, trip))
+            else:
+                self._freeze(replica)
+                if self._given:
+                    raise WeightsMoved
+        raise ModelError("the model changes faster than it can be copied. Explain it when it stands still.")
+
+    def _moved(self) -> bool:
+        with neutral(self.device):
+            return self._mark is not None and self._mark.moved()
+
+    def _freeze(self, replica: Replica) -> None:
+        frozen = self.shadow.snapshot(replica)
+        self._replica = None
+        self.shadow.close(replica)
+        frozen.notes.append("the weights changed during the run; it was done on one snapshot of them")
+        self._open(frozen)
+
+    # -- one chunk ----------------------------------------------------------------------------------------------
+
+    def _model_input(self, pixels: Tensor) -> Tensor:
+        change = pixels - self.pixels
+        if self._scale is not None:
+            return self._input + self._scale * change
+        return self._input + torch.einsum("dc,nchw->ndhw", self._matrix, change)
+
+    def _forward(self, replica: Replica, pixels: Tensor) -> Tensor:
+        rows = len(pixels)
+        try:
+            output = self.shadow.forward(replica, self._model_input(pixels))
+        except SaliencyError:
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise ModelError(_model_raised(error, tuple(pixels.shape))) from error
+        logits = logits_of(output, rows)
+        if self._logits is None and torch.equal(pixels[0].detach(), self.pixels):
+            self._logits = logits[0].detach().clone()
+            self._targets = tuple(
+                target.resolve(self._labels, logits.shape[1], logits[:1].detach()) if target.index is None else target
+                for target in self._targets
+            )
+        return logits
+
+    def _scores(self, outputs: Tensor) -> Tensor:
+        wide = outputs if outputs.dtype in (torch.float32, torch.float64) else outputs.float()
+        for target in self._targets:
+            if target.index is not None and target.index >= outputs.shape[1]:
+                target.resolve(self._labels, outputs.shape[1], outputs)
+        return torch.stack([target.score(wide) for target in self._targets], dim=1)
+
+    def _gradients(self, replica: Replica, rows: Tensor) -> tuple[Tensor, ...]:
+        # No function mode sees into a ScriptModule, where PyTorch's CPU BatchNorm is wrong for a single row.
+        doubled = replica.scripted and len(rows) == 1 and self.device == CPU
+        with replica.computing():
+            pixels = (torch.cat([rows, rows]) if doubled else rows).detach().requires_grad_()
+            outputs = self._forward(replica, pixels)
+            if not outputs.requires_grad:
+                raise ModelError(_NO_PATH)
+            scores = self._scores(outputs)
+            assert self._plan is not None
+            gradients = self._plan.gradients(scores, pixels)
+            if gradients is None:
+                raise ModelError(_NO_PATH)
+            return scores.detach()[: len(rows)].clone(), gradients.detach()[: len(rows)]
+
+    def _checked(self, batch: Tensor) -> Tensor:
+        wanted = tuple(self.pixels.shape)
+        if not isinstance(batch, Tensor) or batch.dim() != 4 or tuple(batch.shape[1:]) != wanted or not len(batch):
+            shape = tuple(batch.shape) if isinstance(batch, Tensor) else type(batch).__name__
+            raise InputError(
+                "batch",
+                shape,
+                "is not a batch of this picture",
+                f"Give shape (N, {', '.join(map(str, wanted))}).",
+            )
+        if batch.is_inference():
+            with neutral(self.device):
+                batch = batch.clone()
+        return batch.detach().to(self.device, self.dtype)
+
+
+def _model_raised(error: Exception, shape: tuple[int, ...]) -> str:
+    text = str(error)
+    if "nference tensor" in text:
+        return (
+            "the model's forward uses torch.inference_mode, through which no gradient can pass. Use torch.no_grad "
+            "there, or nothing: the engine needs the graph."
+        )
+    return (
+        f"the model raised {type(error).__name__} for pictures of shape {shape}: {text or '(no message)'}. If it "
+        "expects another size, give a preprocess that makes it."
+    )
+
+
+_NO_PATH = (
+    "no gradient leads from the score to the picture: the score is constant, or the model's forward leaves the graph "
+    "(.detach(), .data, .numpy(), .item(), argmax, torch.inference_mode). Return scores that are computed from the "
+    "input by differentiable operators, with no more than torch.no_grad around them."
+)

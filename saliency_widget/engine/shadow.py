@@ -1,0 +1,286 @@
+"""The shadow of a model: where the engine computes, so that the model itself is never touched."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.dropout import _DropoutNd
+
+from saliency_widget.engine.devices import home_of, neutral
+from saliency_widget.engine.refuse import check_model
+from saliency_widget.engine.replica import Replica
+from saliency_widget.engine.sentinel import Exact, Sentinel, Trip
+from saliency_widget.errors import ModelError
+from saliency_widget.models.unwrap import unwrap
+
+# A shadow without a user holds copies of the buffers only; a notebook still need not collect them for ever.
+_KEPT = 16
+_SNAPSHOT_TRIES = 5
+
+_STEPS_OUT = {
+    "reached": (
+        "its forward pass uses parameters of the model that are not reached through the model itself ({operator}), for "
+        "example through a global variable. Make what it uses an attribute of the model"
+    ),
+    "training": (
+        "its forward pass is random even in evaluation mode ({operator} with training=True), so it has no map of its "
+        "own. Pass training=self.training, or use nn.Dropout and nn.BatchNorm"
+    ),
+    "random": (
+        "its forward pass draws random numbers ({operator}), so it has no map of its own. Draw them once, from a "
+        "torch.Generator with a seed (generator=...), or turn the randomness off in evaluation mode"
+    ),
+    "write": "its forward pass writes into its own weights ({operator}). Write into a copy, or into a buffer",
+}
+
+
+class Shadow:
+    """A model's shadow; :func:`shadow_of` gives it.
+
+    Attributes
+    ----------
+    model
+        The user's model, without wrappers.
+    """
+
+    def __init__(self, model: nn.Module, shared: _Shared) -> None:
+        self.model = model
+        self._shared = shared
+
+    @property
+    def was_training(self) -> bool:
+        """Whether the model is in training mode, as a whole or in a layer for which that makes a difference."""
+        return self.model.training or any(
+            part.training for part in self.model.modules() if isinstance(part, (_DropoutNd, _NormBase))
+        )
+
+    @property
+    def kind(self) -> str:
+        """Whether it computes with the model's own weights ("view") or with copies of them ("copy")."""
+        replica = self._shared.replica
+        return "view" if replica is None else replica.kind
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.home[0]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type of the model."""
+        return self.home[1]
+
+    @property
+    def home(self) -> tuple[torch.device, torch.dtype]:
+        """Device and floating type of the model."""
+        return home_of(self.model)
+
+    def open(self) -> Replica:
+        """A replica that sees the model as it is now, until :meth:`close`."""
+        shared = self._shared
+        with shared.lock, neutral(self.home[0]):
+            replica = shared.replica
+            if replica is not None:
+                usable = replica.matches()
+                if usable and replica.users:
+                    usable = replica.is_current()
+                elif usable:
+                    usable = replica.attach()
+                if not usable:
+                    replica = None
+            if replica is None:
+                replica = _make(self.model, shared)
+                if not replica.attach():
+                    raise ModelError("the model changes while its shadow is made. Explain it when it stands still.")
+                shared.replica = replica
+            replica.users += 1
+            return replica
+
+    def close(self, replica: Replica) -> None:
+        """Give back a replica got from :meth:`open`."""
+        with self._shared.lock:
+            replica.users -= 1
+            if replica.users == 0:
+                with replica.lock:
+                    replica.release()
+
+    def fall_back(self, replica: Replica, trip: Trip) -> Replica:
+        """Exchange an open replica, in which the sentinel saw something, for a copy.
+
+        Raises
+        ------
+        ModelError
+            It was a copy already, or no copy can be made.
+        """
+        self.close(replica)
+        way_out = _STEPS_OUT[trip.reason].format(operator=trip.operator)
+        if replica.kind == "copy":
+            raise ModelError(f"{type(self.model).__name__} cannot be explained: {way_out}.") from trip
+        shared = self._shared
+        with shared.lock, neutral(self.home[0]):
+            # A forward that writes into its weights only needs its own; anything else got past the rebuilding.
+            shared.copying, shared.deep = True, trip.reason != "write"
+            shared.replica = None
+            try:
+                return self.open()
+            except ModelError:
+                raise
+            except Exception as error:
+                raise ModelError(
+                    f"{type(self.model).__name__} cannot be explained: {way_out}. (It cannot be copied either: {error})"
+                ) from trip
+
+    def snapshot(self, replica: Replica) -> Replica:
+        """Clone the weights of a model that moves while it is explained.
+
+        The clone is private to its caller: the next run sees the weights of its own time.
+        """
+        with neutral(self.home[0]):
+            for attempt in range(_SNAPSHOT_TRIES):
+                mark = replica.mark()
+                frozen = Replica(self.model, "snapshot")
+                if not mark.moved():
+                    break
+                time.sleep(0.002 * 2**attempt)
+            else:
+                torn = "the weights changed while they were copied; the snapshot may mix two states of them"
+                frozen.notes.append(torn)
+            frozen.attach()
+        frozen.norms, frozen.grads, frozen.probed = replica.norms, replica.grads, replica.probed
+        frozen.class_plan = replica.class_plan
+        frozen.notes = [*replica.notes, *(note for note in frozen.notes if note not in replica.notes)]
+        frozen.batch_statistics |= replica.batch_statistics
+        return frozen
+
+    def forward(self, replica: Replica, input: Tensor) -> Any:
+        """The output of the replica, whatever it is.
+
+        Raises
+        ------
+        Trip
+            The sentinel, which watches the first call, saw something that must not happen. Nothing was written.
+        """
+        if not replica.probed:
+            return self._watched(replica, input)
+        if replica.norms or replica.grads:
+            with Exact(norms=replica.norms, grads=replica.grads):
+                return replica.module(input)
+        return replica.module(input)
+
+    def _watched(self, replica: Replica, input: Tensor) -> Any:
+        watched = input if input.requires_grad else input.detach().requires_grad_()
+        try:
+            sentinel = self._sentinel(replica, grads=True)
+            output = _run_under(sentinel, replica, watched)
+        except Exception:
+            # A forward may only work with gradients off where it says so; then they stay off there.
+            replica.reset()
+            sentinel = self._sentinel(replica, grads=False)
+            output = _run_under(sentinel, replica, watched)
+        replica.norms = sentinel.norms
+        replica.batch_statistics |= sentinel.batch_statistics
+        if sentinel.crossed:
+            replica.grads = True
+            replica.notes.append(
+                "the model's forward switches gradients off (torch.no_grad) on the way from the picture to the score; "
+                "the map differentiates through it"
+            )
+        replica.probed = True
+        return output
+
+    def _sentinel(self, replica: Replica, *, grads: bool) -> Sentinel:
+        originals = [*self.model.parameters(), *self.model.buffers()]
+        return Sentinel(originals, replica.views(), replica.owned(), grads=grads)
+
+
+def _run_under(sentinel: Sentinel, replica: Replica, input: Tensor) -> Any:
+    with torch.enable_grad():
+        if not replica.scripted:
+            with sentinel:
+                return replica.module(input)
+        # No function mode sees into a ScriptModule; that it draws random numbers shows afterwards only.
+        devices = [input.device] if input.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            before = _random_states(devices)
+            with sentinel:
+                output = replica.module(input)
+            if _random_states(devices) != before:
+                raise Trip("random", "inside a ScriptModule")
+            return output
+
+
+def _random_states(devices: list[torch.device]) -> list[bytes]:
+    states = [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in devices)]
+    return [state.numpy().tobytes() for state in states]
+
+
+class _Shared:
+    """What all shadows of one model have in common. It refers to the model weakly at most."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.replica: Replica | None = None
+        self.checked = False
+        self.copying = False
+        self.deep = False
+
+
+_cache: OrderedDict[int, tuple[weakref.ref[nn.Module], _Shared]] = OrderedDict()
+_cache_lock = threading.Lock()
+
+
+def shadow_of(model: Any) -> Shadow:
+    """The shadow of a model, made when it is first used and shared by everything that explains the model.
+
+    Parameters
+    ----------
+    model
+        A torch module; ``torch.compile``, DataParallel and DistributedDataParallel around it are taken off.
+
+    Raises
+    ------
+    InputError
+        It is not a torch module.
+    ModelError
+        No shadow can be made of it; the message names the way out.
+    """
+    inner = unwrap(model)
+    key = id(inner)
+    with _cache_lock:
+        found = _cache.get(key)
+        if found is None or found[0]() is not inner:
+            found = _cache[key] = (weakref.ref(inner, lambda reference: _forget(key, reference)), _Shared())
+        _cache.move_to_end(key)
+        while len(_cache) > _KEPT:
+            _cache.popitem(last=False)
+        shared = found[1]
+    if shared.replica is None and not shared.checked:
+        check_model(inner)
+        shared.checked = True
+    return Shadow(inner, shared)
+
+
+def _forget(key: int, reference: weakref.ref[nn.Module]) -> None:
+    # Without the lock, which the thread that triggers the collection may hold.
+    found = _cache.get(key)
+    if found is not None and found[0] is reference:
+        _cache.pop(key, None)
+
+
+def _make(model: nn.Module, shared: _Shared) -> Replica:
+    if not shared.checked:
+        check_model(model)
+    shared.checked = False
+    if shared.copying:
+        return Replica(model, "copy", deep=shared.deep)
+    try:
+        return Replica(model)
+    except RecursionError:
+        return Replica(model, "copy", deep=True)

@@ -1,0 +1,1 @@
+"""An attribution in other forms: files and pages."""

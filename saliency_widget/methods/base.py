@@ -1,0 +1,132 @@
+"""What a method is: a frozen set of parameters that turns a problem into better and better estimates."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+from torch import Tensor
+
+from saliency_widget.engine.problem import Problem, WeightsMoved
+from saliency_widget.errors import InputError
+
+M = TypeVar("M", bound="type[Method]")
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """The best map so far of every target.
+
+    Attributes
+    ----------
+    values
+        (K, C, H, W), signed: score per full-scale pixel.
+    scores
+        (K,), the scores of the picture itself.
+    done, total
+        How far along the method is, in its own units.
+    final
+        No better estimate will follow.
+    quality
+        For each target, scale-free figures on how good its map is.
+    """
+
+    values: Tensor
+    scores: Tensor
+    done: int
+    total: int
+    final: bool
+    quality: tuple[dict[str, Any], ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if not self.quality:
+            object.__setattr__(self, "quality", tuple({} for _ in range(len(self.values))))
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """A way to attribute a score to pixels.
+
+    A subclass is a frozen dataclass whose fields are its parameters, which it validates in ``__post_init__``; it names
+    itself and implements :meth:`compute`.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    summary: ClassVar[str] = ""
+
+    def estimates(self, problem: Problem) -> Iterator[Estimate]:
+        """Yield estimates, each better than the one before; the last is final.
+
+        A consumer that has enough takes no more. If the weights of the model change on the way, the estimates start
+        over on a snapshot of them.
+        """
+        with problem.running():
+            try:
+                yield from self.compute(problem)
+            except WeightsMoved:
+                yield from self.compute(problem)
+
+    @abstractmethod
+    def compute(self, problem: Problem) -> Iterator[Estimate]:
+        """The mathematics: a generator over the primitives of the problem."""
+
+    def parameters(self) -> dict[str, Any]:
+        """Everything that decides the result, by name."""
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+
+
+_METHODS: dict[str, type[Method]] = {}
+
+
+def register(method: M) -> M:
+    """Class decorator: make a method known by its name."""
+    if method.name in _METHODS and _METHODS[method.name].__qualname__ != method.__qualname__:
+        raise ValueError(f"two methods are called {method.name!r}")
+    _METHODS[method.name] = method
+    return method
+
+
+def menu() -> tuple[type[Method], ...]:
+    """All methods, in the order in which a menu shows them."""
+    import saliency_widget.methods  # noqa: F401  (importing the families registers them)
+
+    return tuple(_METHODS.values())
+
+
+def as_method(spec: Any) -> Method:
+    """Turn what a user writes into a method.
+
+    Parameters
+    ----------
+    spec
+        The name of a method, which stands for the method with its default parameters, or a method with its own.
+
+    Raises
+    ------
+    InputError
+        There is no such method; the nearest names are given.
+    """
+    if isinstance(spec, Method):
+        return spec
+    known = {method.name: method for method in menu()}
+    names = ", ".join(known)
+    if isinstance(spec, type) and issubclass(spec, Method):
+        raise InputError("method", spec.__name__, "is a class", f"Give an instance: {spec.__name__}().")
+    if not isinstance(spec, str):
+        raise InputError("method", spec, "is not a method", f"Give one of {names}, or a method such as Gradient().")
+    wanted = _plain(spec)
+    for name, method in known.items():
+        if wanted in (_plain(name), _plain(method.label), _plain(method.__name__)):
+            return method()
+    near = difflib.get_close_matches(wanted, list(known), n=3, cutoff=0.4)
+    remedy = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+    raise InputError("method", spec, "names no method", f"{remedy}The methods are: {names}.")
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())

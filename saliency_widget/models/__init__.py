@@ -1,0 +1,1 @@
+"""What the user brings: the image, its preprocessing, the model, the labels; and a demo of each."""

@@ -1,0 +1,214 @@
+"""From what the user calls an image to the model's input, and to the pixels that everything is a derivative of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from saliency_widget.errors import InputError
+from saliency_widget.models.image import load_image
+from saliency_widget.models.measure import ColourMap, Transform, measure, measure_colours
+from saliency_widget.models.presets import PRESETS, Preprocess
+from saliency_widget.models.stated import Stated, check_fit, stated
+from saliency_widget.models.unwrap import unwrap
+from saliency_widget.models.words import article, numbers, shown
+
+__all__ = ["Prepared", "Preprocess", "prepare"]
+
+PIXEL, UNIT = "full-scale pixel", "input unit"
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """One input of the model, and the variable in which it is explained.
+
+    Attributes
+    ----------
+    input
+        (C, H, W) floats on the CPU, exactly what the preprocessing returned.
+    matrix, offset
+        (C, C) and (C,) float64: ``input = matrix @ pixels + offset`` at every position.
+    pixels
+        (C, H, W) float64, black at 0 and full scale at 1. Nothing is clamped: bicubic resizing of a tensor overshoots.
+        Where the preprocessing has no such map, the input itself.
+    picture
+        (H, W, 3) uint8, what the model saw, for the eye alone.
+    channels
+        ("R", "G", "B"), or ("1", "2", …).
+    variable
+        "full-scale pixel", or "input unit" where the pixels are the input itself.
+    source
+        Where the preprocessing came from and what was done to the image, in words.
+    original_size
+        (height, width) of the upright picture before preprocessing; None for a tensor.
+    """
+
+    input: Tensor
+    matrix: Tensor
+    offset: Tensor
+    pixels: Tensor
+    picture: npt.NDArray[np.uint8]
+    channels: tuple[str, ...]
+    variable: str
+    source: str
+    original_size: tuple[int, int] | None
+
+
+def prepare(image: object, model: nn.Module, preprocess: object = None) -> Prepared:
+    """Read an image and preprocess it for a model.
+
+    Parameters
+    ----------
+    image
+        Whatever :func:`~saliency_widget.models.image.load_image` reads.
+    model
+        Asked for its own preprocessing where ``preprocess`` is None.
+    preprocess
+        None; a preset's name; a :class:`Preprocess`; or a callable from a PIL image to a float tensor, such as a
+        torchvision or timm transform. A float tensor as ``image`` is never transformed; there ``preprocess`` says how
+        it was made, so that the pixels can be had from it.
+
+    Raises
+    ------
+    InputError
+        An argument cannot work; raised before the model runs.
+    """
+    # what is made here outlives the modes that the caller happens to be in
+    with torch.inference_mode(False), torch.no_grad(), torch.device("cpu"):
+        return _prepare(image, unwrap(model), preprocess)
+
+
+def _prepare(image: object, inner: nn.Module, preprocess: object) -> Prepared:
+    if preprocess is None:
+        own = stated(inner)
+        transform, source = (None, "") if own is None else (own.transform, own.source)
+    else:
+        own = None
+        transform, source = _given(preprocess)
+    loaded = load_image(image)
+    if loaded.tensor is not None:
+        check_fit(inner, loaded.tensor, "image", shown(image))
+        return _from_tensor(loaded.tensor, own, transform, source)
+    if transform is None:
+        raise _unstated(inner)
+    assert loaded.picture is not None
+    measured = measure(transform, loaded.picture)
+    check_fit(inner, measured.output, "preprocess", shown(preprocess))
+    if measured.colours is None:
+        source += f", which {measured.reason}: the variable is the model's input"
+    elif own is None and not isinstance(preprocess, (str, Preprocess)):
+        source += f" ({_words(measured.colours)})"
+    source = "; ".join((source, *loaded.notes))
+    return _prepared(measured.output, measured.colours, source, loaded.original_size)
+
+
+def _from_tensor(value: Tensor, own: Stated | None, transform: Transform | None, source: str) -> Prepared:
+    colours: ColourMap | str | None = None
+    if own is not None:
+        colours = own.colours
+    elif transform is not None:
+        colours = measure_colours(transform, (value.shape[2], value.shape[1]))
+    if not isinstance(colours, ColourMap) or len(colours.offset) != value.shape[0]:
+        words = "a tensor, taken as already preprocessed: the variable is the model's input"
+        if isinstance(colours, str):
+            words += f" (the preprocess given {colours})"
+        return _prepared(value, None, words, None)
+    made = _prepared(value, colours, f"a tensor, taken as already preprocessed by {source}", None)
+    low, high = float(made.pixels.min()), float(made.pixels.max())
+    if low < -0.5 or high > 1.5:
+        note = f"{made.source}; by that, its pixels reach from {low:.3g} to {high:.3g}, so it may not be"
+        return _prepared(value, colours, note, None)
+    return made
+
+
+def _prepared(value: Tensor, colours: ColourMap | None, source: str, size: tuple[int, int] | None) -> Prepared:
+    channels = value.shape[0]
+    if colours is None:
+        matrix = torch.eye(channels, dtype=torch.float64, device="cpu")
+        offset = torch.zeros(channels, dtype=torch.float64, device="cpu")
+        pixels = value.to(torch.float64)
+    else:
+        matrix, offset, pixels = colours.matrix, colours.offset, colours.undo(value)
+    rgb = colours is not None and channels == 3
+    return Prepared(
+        input=value,
+        matrix=matrix,
+        offset=offset,
+        pixels=pixels,
+        picture=_picture(pixels.numpy(), colours is not None),
+        channels=("R", "G", "B") if rgb else tuple(str(i + 1) for i in range(channels)),
+        variable=UNIT if colours is None else PIXEL,
+        source=source,
+        original_size=size,
+    )
+
+
+def _picture(pixels: npt.NDArray[np.float64], scaled: bool) -> npt.NDArray[np.uint8]:
+    planes = pixels if len(pixels) in (1, 3) else pixels.mean(axis=0, keepdims=True)
+    if not scaled or len(pixels) not in (1, 3):
+        low, high = float(planes.min()), float(planes.max())
+        planes = (planes - low) / (high - low) if high > low else np.full_like(planes, 0.5)
+    eight = np.floor(np.clip(planes, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(eight, (3, *eight.shape[1:])).transpose(1, 2, 0))
+
+
+def _given(preprocess: object) -> tuple[Transform, str]:
+    if isinstance(preprocess, str):
+        found = Preprocess.preset(preprocess)
+        return found, f"the preset {preprocess.strip().lower()!r} ({found.text})"
+    if isinstance(preprocess, Preprocess):
+        return preprocess, f"the Preprocess given ({preprocess.text})"
+    if isinstance(preprocess, type) or not callable(preprocess):
+        raise InputError(
+            "preprocess",
+            shown(preprocess),
+            f"is {article(type(preprocess).__name__)}, not a transform",
+            _way(preprocess),
+        )
+    call: Any = preprocess
+    return call, f"the {_name(call)} given as preprocess"
+
+
+def _name(call: object) -> str:
+    name = getattr(call, "__name__", None)
+    return name if isinstance(name, str) and name.isidentifier() else type(call).__name__
+
+
+def _way(preprocess: object) -> str:
+    if isinstance(preprocess, type):
+        return f"That is a class; make an object of it: {preprocess.__name__}(...)."
+    if hasattr(preprocess, "transforms"):
+        return "Give its transforms: preprocess=weights.transforms()."
+    if isinstance(preprocess, (list, tuple)):
+        return "Put the steps into torchvision.transforms.Compose([...])."
+    return f"Give a preset ({', '.join(map(repr, PRESETS))}), a Preprocess, or a callable from PIL image to tensor."
+
+
+def _unstated(model: nn.Module) -> InputError:
+    presets = ", ".join(map(repr, PRESETS))
+    if type(model).__module__.startswith("torchvision."):
+        way = "torchvision keeps it with the weights: preprocess=weights.transforms()"
+    else:
+        way = "Give the transform of its evaluation: preprocess=transform"
+    return InputError(
+        "preprocess",
+        None,
+        f"does not say how {type(model).__name__} wants a picture prepared, and the model does not say it either",
+        f"{way}; or a preset, {presets}; or pass a float tensor that is already preprocessed.",
+    )
+
+
+def _words(colours: ColourMap) -> str:
+    matrix, offset = colours.matrix, colours.offset
+    for order, turned in (("", matrix), ("BGR, ", matrix.flip(1))):
+        scale = turned.diagonal()
+        if torch.equal(turned, torch.diag(scale)):
+            if not order and torch.equal(matrix, torch.eye(len(offset)).to(matrix)) and not offset.any():
+                return "measured: values 0 to 1"
+            return f"measured: {order}mean {numbers(-offset / scale)}, std {numbers(1 / scale)}"
+    return "measured: a mixture of the colours"

@@ -1,0 +1,163 @@
+"""A preprocessing written down: geometry and normalisation."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from saliency_widget.errors import InputError
+from saliency_widget.models.arrays import MAX_PIXELS
+from saliency_widget.models.words import numbers
+
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
+}
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resize, crop, scale to 0..1, subtract the mean, divide by the standard deviation.
+
+    Parameters
+    ----------
+    size
+        Length of the shorter side after resizing, or (height, width); None leaves the size as it is.
+    crop
+        Side of the square cut from the centre, or (height, width); None cuts nothing.
+    interpolation
+        A PIL filter: "nearest", "bilinear", "bicubic", "lanczos", "box" or "hamming".
+    mean, std
+        One number for each of R, G, B, with full scale at 1.
+
+    Raises
+    ------
+    InputError
+        A value cannot work.
+
+    Notes
+    -----
+    With the same numbers it returns what torchvision's ``Resize``, ``CenterCrop``, ``ToTensor`` and ``Normalize`` do.
+    """
+
+    size: int | tuple[int, int] | None = 256
+    crop: int | tuple[int, int] | None = 224
+    interpolation: str = "bicubic"
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        for name, sides in (("size", self.size), ("crop", self.crop)):
+            wanted = sides if isinstance(sides, tuple) else (sides, sides)
+            whole = [type(s) is int and s > 0 for s in wanted]
+            if sides is not None and (len(wanted) != 2 or not all(whole)):
+                raise InputError(
+                    name, sides, "is no size", "Give a positive whole number of pixels, (height, width), or None."
+                )
+        if self.interpolation not in _FILTERS:
+            raise InputError("interpolation", self.interpolation, "is unknown", f"Give one of {', '.join(_FILTERS)}.")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            try:
+                numeric = tuple(float(v) for v in values)
+            except (TypeError, ValueError):
+                numeric = ()
+            if len(numeric) != 3 or not all(math.isfinite(v) for v in numeric):
+                raise InputError(name, values, "is not three numbers", "Give one for each of R, G and B.")
+            if name == "std" and min(numeric) <= 0:
+                raise InputError(name, values, "is not positive", "Give the standard deviations, such as 0.229.")
+            object.__setattr__(self, name, numeric)
+
+    @classmethod
+    def preset(cls, name: str) -> Preprocess:
+        """Return a preprocessing by name.
+
+        Parameters
+        ----------
+        name
+            "imagenet": shorter side to 256 (bicubic), centre 224 x 224, ImageNet's mean and standard deviation.
+            "tf": the same geometry, values from -1 to 1. "none": the picture as it is, values from 0 to 1.
+        """
+        found = PRESETS.get(name.strip().lower())
+        if found is None:
+            near = difflib.get_close_matches(name.lower(), PRESETS, n=1)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            known = ", ".join(repr(known) for known in PRESETS)
+            raise InputError("preprocess", name, "is no preset", f"{hint}There are {known}; or give a transform.")
+        return found
+
+    def __call__(self, picture: Image.Image) -> Tensor:
+        """Return the (3, H, W) float32 tensor of a picture."""
+        resized = self._resized(picture.convert("RGB"))
+        cropped = self._cropped(resized)
+        array = np.array(cropped, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
+        mean, std = (torch.tensor(v, dtype=torch.float32, device="cpu")[:, None, None] for v in (self.mean, self.std))
+        return (torch.from_numpy(np.ascontiguousarray(array)) - mean) / std
+
+    @property
+    def text(self) -> str:
+        """The steps in words."""
+        steps = []
+        if self.size is not None:
+            whole = isinstance(self.size, tuple)
+            steps.append(f"{'resized' if whole else 'shorter side'} to {_sides(self.size)}, {self.interpolation}")
+        if self.crop is not None:
+            steps.append(f"centre {_sides(self.crop, square=True)}")
+        if set(self.mean) == {0.0} and set(self.std) == {1.0}:
+            return ", ".join([*steps, "values 0 to 1"])
+        return ", ".join([*steps, f"mean {numbers(self.mean)}", f"std {numbers(self.std)}"])
+
+    def _resized(self, picture: Image.Image) -> Image.Image:
+        if self.size is None:
+            return picture
+        width, height = picture.size
+        if isinstance(self.size, tuple):
+            target = (self.size[1], self.size[0])
+        elif width <= height:
+            target = (self.size, int(self.size * height / width))
+        else:
+            target = (int(self.size * width / height), self.size)
+        if target[0] * target[1] > MAX_PIXELS:
+            raise InputError(
+                "preprocess",
+                self,
+                f"would turn a picture of {width} x {height} pixels into {target[0]:,} x {target[1]:,}",
+                "Crop the picture first, or give size=(height, width).",
+            )
+        return picture if target == picture.size else picture.resize(target, _FILTERS[self.interpolation])
+
+    def _cropped(self, picture: Image.Image) -> Image.Image:
+        if self.crop is None:
+            return picture
+        height, width = self.crop if isinstance(self.crop, tuple) else (self.crop, self.crop)
+        if height > picture.height or width > picture.width:
+            raise InputError(
+                "preprocess",
+                self,
+                f"cannot cut {height} x {width} from {picture.height} x {picture.width} (height x width)",
+                "Give a larger size=, or a smaller crop=.",
+            )
+        top, left = round((picture.height - height) / 2), round((picture.width - width) / 2)
+        return picture.crop((left, top, left + width, top + height))
+
+
+PRESETS: dict[str, Preprocess] = {
+    "imagenet": Preprocess(),
+    "tf": Preprocess(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    "none": Preprocess(size=None, crop=None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
+}
+
+
+def _sides(sides: int | tuple[int, int], square: bool = False) -> str:
+    if isinstance(sides, tuple):
+        return f"{sides[0]} x {sides[1]}"
+    return f"{sides} x {sides}" if square else str(sides)

@@ -1,0 +1,112 @@
+"""What the session reports, put into the widget's traits and messages."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from typing import TYPE_CHECKING
+
+from saliency_widget.display.encode import encode_half
+from saliency_widget.errors import SaliencyError
+from saliency_widget.widget import protocol
+from saliency_widget.widget.credit import Credit
+from saliency_widget.widget.slots import Slots
+from saliency_widget.widget.state import header_of, status_of
+
+if TYPE_CHECKING:
+    from saliency_widget.explainer import Step
+    from saliency_widget.widget.session import Order
+    from saliency_widget.widget.widget import SaliencyWidget
+
+
+class Reporter:
+    """The widget's :class:`~saliency_widget.widget.session.Sink`. Every method is called with the widget's lock held.
+
+    Attributes
+    ----------
+    slots : Slots
+        Which map lies where.
+    error : SaliencyError or None
+        Why the last order that somebody waited for has no map.
+    """
+
+    def __init__(self, widget: SaliencyWidget) -> None:
+        # Weak: work that is still queued must not keep a widget alive that was let go.
+        self._widget = weakref.ref(widget)
+        self._credit = Credit()
+        self._sent = 0
+        self.slots = Slots()
+        self.error: SaliencyError | None = None
+
+    def heard(self, *, visible: bool) -> None:
+        """A partial map was acknowledged."""
+        self._credit.heard(time.monotonic(), visible=visible)
+
+    def started(self, order: Order) -> None:
+        """Say that work began."""
+        widget = self._widget()
+        if widget is None or order.quiet:
+            return
+        self.error = None
+        self._credit = Credit()
+        widget._status = status_of("computing", order)
+
+    def estimate(self, order: Order, step: Step) -> None:
+        """Send a partial map, if somebody looks and the line is free."""
+        widget = self._widget()
+        now = time.monotonic()
+        if widget is None or order.req is None or not self._credit.may_send(now):
+            return
+        attribution = step.attributions[0]
+        packed = encode_half(attribution.values)
+        header = header_of(order.key, attribution, packed)
+        self._credit.sent(now)
+        self._sent += 1
+        widget.send(protocol.partial(order.req, self._sent, step.done, step.total, header), buffers=[packed.data])
+
+    def done(self, order: Order, step: Step) -> None:
+        """Put the final map into its slot, then answer."""
+        widget = self._widget()
+        if widget is None:
+            return
+        attribution = step.attributions[0]
+        packed = encode_half(attribution.values)
+        placed = self.slots.place(order.key, len(packed.data), displayed=widget.shown)
+        header = {"slot": placed.slot, **header_of(order.key, attribution, packed)}
+        # One message, so that no front end ever sees a header without its map.
+        with widget.hold_sync():
+            for old in widget._maps:
+                if old["key"] in placed.evicted and old["slot"] != placed.slot:
+                    setattr(widget, f"_slot_{old['slot']}", b"")
+            setattr(widget, f"_slot_{placed.slot}", packed.data)
+            for key in placed.evicted:
+                widget._attributions.pop(key, None)
+            widget._attributions[order.key] = attribution
+            gone = {order.key, *placed.evicted}
+            widget._maps = [*(old for old in widget._maps if old["key"] not in gone), header]
+            # Where the front end asked, it decides itself whether the answer is still wanted.
+            if not widget.shown or (order.req is None and not order.quiet):
+                widget.shown = order.key
+            if not order.quiet:
+                widget._status = status_of("idle")
+        if order.req is not None:
+            widget.send(protocol.done(order.req, order.key))
+
+    def cancelled(self, order: Order, reason: str) -> None:
+        """Answer; the last map stays."""
+        widget = self._widget()
+        if widget is None:
+            return
+        widget._status = status_of("idle")
+        if order.req is not None:
+            widget.send(protocol.cancelled(order.req, reason))
+
+    def failed(self, order: Order, message: str, trace: str) -> None:
+        """Answer with a sentence and the traceback; the last map stays."""
+        widget = self._widget()
+        if widget is None or order.quiet:
+            return
+        self.error = SaliencyError(message)
+        widget._status = status_of("error", order, message, trace)
+        if order.req is not None:
+            widget.send(protocol.error(order.req, message, trace))

@@ -1,0 +1,105 @@
+"""An anywidget whose state two threads may change, and which no message can make raise."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import anywidget
+
+_LOG = logging.getLogger("saliency_widget")
+
+
+class Synced(anywidget.AnyWidget):
+    """One re-entrant lock around everything that reads or writes synced state.
+
+    A worker thread pushes while comm messages arrive on another; without the lock pushes get lost or split
+    (ipywidgets keeps which traits are held back in plain attributes).
+    """
+
+    # Traits that a front end may write; everything else it sends is ignored and set right again.
+    _from_front_end: ClassVar[frozenset[str]] = frozenset()
+
+    def setup_instance(self, *args: Any, **kwargs: Any) -> None:
+        """Make the lock, before anything else."""
+        # Before __init__: traitlets notifies while it sets the instance up.
+        self.__dict__["_lock"] = threading.RLock()
+        self.__dict__["_changed"] = threading.Condition(self.__dict__["_lock"])
+        super().setup_instance(*args, **kwargs)
+
+    def open(self) -> None:
+        """Open the comm, and let its messages arrive while a cell runs.
+
+        ipykernel 7.4 sends a comm's messages to the shell under which it last published, which is the busy one; None
+        restores the plain rule.
+        """
+        super().open()
+        if hasattr(self.comm, "_reply_subshell_for"):
+            self.comm._reply_subshell_for = None
+
+    def notify_change(self, change: Any) -> None:
+        """Tell the front end and the observers, under the lock."""
+        with self._lock:
+            super().notify_change(change)
+
+    @contextmanager
+    def hold_sync(self) -> Iterator[None]:
+        """Send several traits as one message, under the lock."""
+        with self._lock, super().hold_sync():
+            yield
+
+    @contextmanager
+    def hold_trait_notifications(self) -> Iterator[None]:
+        """Hold notifications back, under the lock."""
+        with self._lock, super().hold_trait_notifications():
+            yield
+
+    def set_state(self, sync_data: Any) -> None:
+        """Take what a front end wrote, trait by trait; what is malformed is put right in the front end instead."""
+        with self._lock:
+            good: dict[str, Any] = {}
+            wrong: list[str] = []
+            items = sync_data.items() if isinstance(sync_data, Mapping) else ()
+            for name, value in items:
+                if name not in self._from_front_end:
+                    if isinstance(name, str) and self.has_trait(name) and name in self.keys:
+                        wrong.append(name)
+                    continue
+                try:
+                    # A trial run of the trait's own validation: set_trait would raise in the middle of the others.
+                    self.traits()[name]._validate(self, value)
+                except Exception:
+                    wrong.append(name)
+                else:
+                    good[name] = value
+            if good:
+                super().set_state(good)
+            if wrong:
+                self.send_state(wrong)
+
+    def _handle_msg(self, msg: Any) -> None:
+        """Take any comm message.
+
+        ipywidgets' own handler prints a traceback into the notebook for a malformed one.
+        """
+        try:
+            data = msg["content"]["data"]
+            method = data["method"]
+            if method == "update":
+                self.set_state(data["state"])
+            elif method == "request_state":
+                self.send_state()
+            elif method == "custom":
+                self._handle_custom_msg(data["content"], msg.get("buffers", []))
+        except Exception:
+            _LOG.debug("a message from the front end was not understood", exc_info=True)
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        """Send, or do without: a closed socket or a kernel on its way out is no reason to lose a map."""
+        try:
+            super()._send(msg, buffers=buffers)
+        except Exception:
+            _LOG.debug("a message to the front end was not sent", exc_info=True)

@@ -1,0 +1,285 @@
+"""SaliencyWidget: the anywidget shell around an explainer and a session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import traitlets as t
+
+from saliency_widget.attribution import Attribution
+from saliency_widget.errors import InputError, SaliencyError
+from saliency_widget.explainer import Explainer, warn_of
+from saliency_widget.methods.base import Method, as_method
+from saliency_widget.targets import Target, as_target, target_of_kind
+from saliency_widget.widget import protocol
+from saliency_widget.widget.frontend import esm
+from saliency_widget.widget.reporter import Reporter
+from saliency_widget.widget.session import Order, Session, words_of
+from saliency_widget.widget.slots import COUNT
+from saliency_widget.widget.state import info_of, status_of, travelling_picture
+from saliency_widget.widget.synced import Synced
+
+# A script that is run from top to bottom finds the first map in the saved state if it comes within this time.
+_FIRST_MAP_WAIT = 1.0
+
+
+class SaliencyWidget(Synced):
+    """Look at what a model's score of one picture is sensitive to, live in a notebook.
+
+    Parameters
+    ----------
+    model, image, preprocess, labels
+        As in :func:`saliency_widget.explain`.
+    target
+        The class shown first; None is the predicted one. A list computes all of them and shows the first.
+    method
+        A name or an object with its parameters.
+    sign
+        "absolute" or "signed".
+    threshold
+        Percentage of the area that is kept, strongest first; 100 shows everything.
+    opacity
+        Of the map over the photograph, 0 to 1.
+    clip
+        Percentile of |value| at which the colours saturate, 50 to 100.
+
+    Raises
+    ------
+    InputError
+        An argument cannot work. Raised before any work.
+    ModelError
+        The model cannot be explained as it is.
+
+    Examples
+    --------
+    >>> import saliency_widget as sw
+    >>> sw.SaliencyWidget(sw.demo.model(), sw.demo.image("chelsea"))  # doctest: +SKIP
+    """
+
+    _from_front_end: ClassVar[frozenset[str]] = frozenset({"shown", "sign", "threshold", "opacity"})
+
+    _info = t.Dict().tag(sync=True)
+    _image = t.Bytes().tag(sync=True)
+    _labels = t.List(t.Unicode()).tag(sync=True)
+    _maps = t.List(t.Dict()).tag(sync=True)
+    _status = t.Dict().tag(sync=True)
+    shown = t.Unicode("", help="Key of the map on display.").tag(sync=True)
+    sign = t.Enum(["absolute", "signed"], "absolute", help="How the map is shown.").tag(sync=True)
+    threshold = t.Float(100.0, min=0, max=100, help="Percentage of the area that is kept.").tag(sync=True)
+    opacity = t.Float(0.6, min=0, max=1, help="Of the map over the photograph.").tag(sync=True)
+    clip = t.Float(99.0, min=50, max=100, help="Percentile of |value| at which colours saturate.").tag(sync=True)
+    locals().update({f"_slot_{number}": t.Bytes().tag(sync=True) for number in range(COUNT)})
+
+    def __init__(
+        self,
+        model: Any,
+        image: Any,
+        *,
+        target: Any = None,
+        method: Any = "gradient",
+        preprocess: Any = None,
+        labels: Any = None,
+        sign: str = "absolute",
+        threshold: float = 100.0,
+        opacity: float = 0.6,
+        clip: float = 99.0,
+        **kwargs: Any,
+    ) -> None:
+        chosen = as_method(method)
+        specs = [as_target(one) for one in (target if isinstance(target, (list, tuple)) else [target])]
+        if not specs:
+            raise InputError("target", target, "is an empty list", "Give at least one class, or None.")
+        explainer = Explainer(model, image, preprocess=preprocess, labels=labels)
+        targets = [explainer.resolve(spec) for spec in specs]
+        warn_of(explainer.notes, stacklevel=2)
+
+        self._esm = esm()
+        self._explainer: Explainer | None = explainer
+        self._method: Method = chosen
+        self._attributions: dict[str, Attribution] = {}
+        self._reporter = Reporter(self)
+        super().__init__(
+            _info=info_of(explainer),
+            _image=travelling_picture(explainer.prepared.picture).tobytes(),
+            _labels=list(explainer.labels),
+            _status=status_of("idle"),
+            sign=sign,
+            threshold=threshold,
+            opacity=opacity,
+            clip=clip,
+            **kwargs,
+        )
+        self._session = Session(explainer, self._reporter, self._changed)
+        self.on_msg(self._on_custom)
+        first, *others = [self._order(one) for one in targets]
+        likely = [self._order(explainer.resolve(one.index)) for one in explainer.prediction]
+        ahead = {order.key: order for order in (*others, *likely) if order.key != first.key}
+        self._session.ask(first)
+        self._session.ask_ahead([_quietly(order) for order in ahead.values()])
+        self._settle(_FIRST_MAP_WAIT)
+
+    # --- what a script reads and does -------------------------------------------------------------------------
+
+    @property
+    def attribution(self) -> Attribution:
+        """The map on display; waits for it if it is still being computed.
+
+        Raises
+        ------
+        SaliencyError
+            There is none: the computation failed, or the widget was closed.
+        """
+        with self._lock:
+            if self.shown not in self._attributions:
+                self.wait()
+            if self.shown not in self._attributions:
+                raise self._reporter.error or SaliencyError(
+                    "There is no map: the widget was closed, or the work was stopped."
+                )
+            return self._attributions[self.shown]
+
+    @property
+    def attributions(self) -> Mapping[str, Attribution]:
+        """All maps the widget holds, by key, oldest use first."""
+        with self._lock:
+            return dict(self._attributions)
+
+    @property
+    def target(self) -> Target | None:
+        """What is being computed, or else what is on display. Set it to a class, a label or a target."""
+        with self._lock:
+            current = self._session.current
+            if current is not None:
+                return current.target
+            if self._explainer is None or self.shown not in self._attributions:
+                return None
+            record = self._attributions[self.shown].target
+            return self._explainer.resolve(_named(record.kind, record.index))
+
+    @target.setter
+    def target(self, target: Any) -> None:
+        with self._lock:
+            if self._explainer is None:
+                raise SaliencyError("The widget is closed. Make a new one.")
+            order = self._order(self._explainer.resolve(target))
+            if order.key in self._attributions:
+                self.shown = order.key
+            else:
+                self._session.ask(order)
+
+    def wait(self, timeout: float | None = None) -> SaliencyWidget:
+        """Wait until what was asked for is there.
+
+        Parameters
+        ----------
+        timeout
+            Seconds; None waits as long as it takes.
+
+        Raises
+        ------
+        SaliencyError
+            The computation failed.
+        TimeoutError
+            It did not end in time; it goes on.
+        """
+        if not self._settle(timeout):
+            raise TimeoutError(f"The map was not there after {timeout:g} seconds; it is still being computed.")
+        with self._lock:
+            if self._reporter.error is not None:
+                raise self._reporter.error
+        return self
+
+    def stop(self) -> None:
+        """Stop what is being computed; the last map stays. Works where a button cannot: while a cell runs."""
+        self._session.cancel(reason="stopped")
+
+    def figure(self) -> Any:
+        """A matplotlib figure of the map on display, as it is shown."""
+        return self.attribution.plot(self.sign, clip=self.clip)
+
+    def close(self) -> None:
+        """Stop all work, let the model and the maps go, and remove the widget from the page."""
+        session = self.__dict__.get("_session")
+        if session is not None:
+            session.close()
+        with self._lock:
+            self._explainer = None
+            self.__dict__.get("_attributions", {}).clear()
+        super().close()
+
+    def __repr__(self) -> str:
+        info = self._info
+        best = info["prediction"][0] if info.get("prediction") else None
+        says = f": {best['label']}, {best['probability']:.2f}" if best else ""
+        return f"<SaliencyWidget of {info.get('model', 'a model')}{says}>"
+
+    # --- what the front end says ------------------------------------------------------------------------------
+
+    def _on_custom(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        """Validate, enqueue, return: this may run on any thread, and nothing may raise."""
+        said = protocol.parse(content)
+        if isinstance(said, protocol.Request):
+            self._on_request(said)
+        elif isinstance(said, protocol.Cancel):
+            self._session.cancel(said.req, reason="stopped")
+        elif isinstance(said, protocol.Ack):
+            with self._lock:
+                self._reporter.heard(visible=said.visible)
+
+    def _on_request(self, said: protocol.Request) -> None:
+        with self._lock:
+            if self._explainer is None:
+                self.send(protocol.cancelled(said.req, "the widget is closed"))
+                return
+            try:
+                method = self._method if said.method in (None, self._method.name) else as_method(said.method)
+                if not protocol.is_whole(said.index):
+                    raise InputError("index", said.index, "is no class index", "Give a whole number from 0.")
+                target = self._explainer.resolve(_named(said.kind, said.index))
+                order = Order(_key(method, target), target, method, req=said.req)
+            except Exception as error:
+                self.send(protocol.error(said.req, words_of(error), ""))
+                return
+            self.send(protocol.accepted(said.req))
+            if order.key in self._attributions:
+                self._reporter.slots.touch(order.key)
+                self.send(protocol.done(said.req, order.key))
+            else:
+                self._session.ask(order)
+
+    @t.validate("shown")
+    def _check_shown(self, proposal: Any) -> Any:
+        value = proposal["value"]
+        if value and value not in self._attributions:
+            raise t.TraitError(f"shown={value!r} is no map this widget holds; it holds {sorted(self._attributions)}.")
+        self._reporter.slots.touch(value)
+        return value
+
+    @t.validate("threshold", "opacity", "clip")
+    def _check_number(self, proposal: Any) -> Any:
+        if proposal["value"] != proposal["value"]:  # NaN passes every comparison with a bound
+            raise t.TraitError(f"{proposal['trait'].name} must be a number, not NaN.")
+        return proposal["value"]
+
+    # --- helpers ----------------------------------------------------------------------------------------------
+
+    def _order(self, target: Target) -> Order:
+        return Order(_key(self._method, target), target, self._method)
+
+    def _settle(self, timeout: float | None) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._session.current is None, timeout)
+
+
+def _key(method: Method, target: Target) -> str:
+    return f"{method.name}/{target.kind}/{target.index}"
+
+
+def _named(kind: Any, index: int | None) -> Target:
+    """Make the target that a header or a request names."""
+    return target_of_kind(kind, index)
+
+
+def _quietly(order: Order) -> Order:
+    return Order(order.key, order.target, order.method, quiet=True)

@@ -1,0 +1,359 @@
+"""A person runs the quickstart in a real JupyterLab and looks: what they see is compared with the engine's numbers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import BrowserContext, Locator, Page, WebSocketRoute
+
+from tests.lab import NOTEBOOKS, Lab, Server
+
+MAKE = (
+    'import saliency_widget as sw\nmodel = sw.demo.model()\nw = sw.SaliencyWidget(model, sw.demo.image("chelsea"))\nw'
+)
+
+# Run in the kernel: what the picture must be, from the engine's own numbers and Python's definitions.
+TRUTH = """
+import json, base64, numpy as np
+from saliency_widget.display.encode import encode_half, decode_half
+from saliency_widget.display.reduce import reduce_channels, clip_level, scale_to_heat
+from saliency_widget.display.threshold import keep_strongest, rank_of
+from saliency_widget.display.colours import colourise
+fresh = sw.explain(model, sw.demo.image("chelsea"), target={target})
+packed = encode_half(fresh.values)
+decoded = decode_half(packed.data, packed.shape, packed.scale)
+reduced = reduce_channels(decoded, {sign!r})
+kept = keep_strongest(reduced, {percent})
+colours = colourise(scale_to_heat(reduced, clip_level(reduced, w.clip)), {sign!r})
+rank, weaker = rank_of(reduced, {row}, {column})
+print("JSON" + json.dumps(dict(
+    value=float(reduce_channels(fresh.values, {sign!r})[{row}, {column}]), error=packed.error, rank=rank,
+    channels=[float(v) for v in fresh.values[:, {row}, {column}]], pixel=fresh.image[{row}, {column}].tolist(),
+    count=int(kept.mask.sum()), mass=kept.mass, text=fresh.target.text,
+    colours=base64.b64encode(colours.tobytes()).decode(), shape=list(reduced.shape))))
+"""
+
+PIXELS = """canvas => {
+  const { width, height } = canvas;
+  const data = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  let text = ""; for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
+  return [height, width, btoa(text)];
+}"""
+
+
+class Wire:
+    """The page's web sockets, in the test's hand: it can be cut, and what the page sends through it is counted."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.cut = False
+        self.sent: list[str | bytes] = []
+        context.route_web_socket("**/api/kernels/**", self._route)
+
+    def _route(self, page_side: WebSocketRoute) -> None:
+        server_side = page_side.connect_to_server()
+
+        def from_page(message: str | bytes) -> None:
+            self.sent.append(message)
+            if not self.cut:
+                server_side.send(message)
+
+        def from_server(message: str | bytes) -> None:
+            if not self.cut:
+                page_side.send(message)
+
+        page_side.on_message(from_page)
+        server_side.on_message(from_server)
+
+    @property
+    def comm_messages(self) -> list[str]:
+        """What the page said to widgets since the last ``clear``."""
+        texts = [one if isinstance(one, str) else one.decode("utf-8", "replace") for one in self.sent]
+        return [text for text in texts if "comm_msg" in text]
+
+    @property
+    def requests(self) -> list[str]:
+        return [text for text in self.comm_messages if '"custom"' in text]
+
+    def clear(self) -> None:
+        self.sent.clear()
+
+
+@pytest.fixture
+def wire(context: BrowserContext) -> Wire:
+    return Wire(context)
+
+
+class Widget:
+    """The widget on the page, by what a person would name its parts."""
+
+    def __init__(self, root: Locator) -> None:
+        self.root = root
+        self.page: Page = root.page
+        self.threshold = root.get_by_role("slider", name="Threshold")
+        self.class_box = root.get_by_role("combobox", name="Class")
+        self.row = root.get_by_role("spinbutton", name="Row")
+        self.column = root.get_by_role("spinbutton", name="Column")
+        self.picture = root.get_by_role("img").first
+        self.canvas = root.locator("canvas[data-layer='map']")
+
+    def field(self, name: str) -> Locator:
+        return self.root.locator(f"[data-field='{name}']")
+
+    def number(self, name: str) -> float:
+        text = self.field(name).get_attribute("data-value")
+        assert text is not None
+        return float(text)
+
+    def pixels(self) -> np.ndarray:
+        """RGBA of the map's canvas."""
+        height, width, data = self.canvas.evaluate(PIXELS)
+        return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
+
+    def point_at(self, row: int, column: int) -> None:
+        box = self.canvas.bounding_box()
+        height, width = self.canvas.evaluate("canvas => [canvas.height, canvas.width]")
+        assert box is not None
+        self.page.mouse.move(
+            box["x"] + (column + 0.5) * box["width"] / width, box["y"] + (row + 0.5) * box["height"] / height
+        )
+
+    def sign(self, name: str) -> None:
+        self.root.get_by_role("group", name="Sign").get_by_text(name).click()
+
+    def wait_until_shown(self, label: str) -> None:
+        """Wait until the map on display is that of this class."""
+        self.root.locator(f"[data-shown-label='{label}']").wait_for()
+
+
+def truth(lab: Lab, cell: int, target: Any = "None", sign: str = "absolute", percent: float = 100, at=(0, 0)) -> Any:
+    source = TRUTH.format(target=target, sign=sign, percent=percent, row=at[0], column=at[1])
+    return lab.ask(cell, source)
+
+
+@pytest.fixture
+def quick(open_lab: Any, wire: Wire) -> Iterator[tuple[Lab, Widget]]:
+    """A notebook with the demo's widget on display and two free cells."""
+    lab = open_lab([MAKE, "0", "0"])
+    text = lab.run(0)
+    assert "Traceback" not in text, text
+    widget = Widget(lab.cell(0).locator(".jp-OutputArea"))
+    widget.threshold.wait_for()
+    yield lab, widget
+    assert lab.errors == []
+
+
+def test_the_quickstart_runs_from_top_to_bottom(context: BrowserContext, server: Server) -> None:
+    notebook = json.loads((NOTEBOOKS / "quickstart.ipynb").read_text("utf-8"))
+    (server.folder / "quickstart.ipynb").write_text(json.dumps(notebook), "utf-8")
+    lab = Lab(context.new_page(), server, "quickstart.ipynb")
+    try:
+        for number, cell in enumerate(notebook["cells"]):
+            if cell["cell_type"] == "code":
+                assert "Traceback" not in lab.run(number)
+        assert lab.page.get_by_role("slider", name="Threshold").count() == 2
+        assert lab.page.locator(".jp-OutputArea-output img").count() == 2
+        assert lab.errors == []
+    finally:
+        server.shutdown_kernels()
+
+
+def test_the_prediction_is_said_and_is_a_cat(quick: tuple[Lab, Widget]) -> None:
+    lab, widget = quick
+    best = lab.ask(1, 'import json; print("JSON" + json.dumps(w._info["prediction"][:3]))')
+    text = widget.root.inner_text()
+    for one in best:
+        assert one["label"].split(",")[0] in text
+        assert "cat" in one["label"] or one["label"] == "lynx, catamount"
+    assert "not what caused it" in text
+    assert "logit per full-scale pixel" in text
+    assert "99th percentile" in text
+
+
+@pytest.mark.parametrize("sign", ["absolute", "signed"])
+def test_the_readout_is_the_engines_number(quick: tuple[Lab, Widget], sign: str) -> None:
+    lab, widget = quick
+    if sign == "signed":
+        widget.sign("Signed")
+    for at in ((112, 87), (0, 0), (223, 223), (40, 160)):
+        expected = truth(lab, 1, sign=sign, at=at)
+        widget.point_at(*at)
+        lab.page.wait_for_function(
+            "([row, column, r, c]) => row.value === r && column.value === c",
+            arg=[widget.row.element_handle(), widget.column.element_handle(), str(at[0]), str(at[1])],
+        )
+        # Three channels may each be off by the stated error; float32 adds a little.
+        bound = expected["error"] * (3 if sign == "signed" else 1) * 1.01
+        assert abs(widget.number("value") - expected["value"]) <= bound
+        assert widget.number("rank") == expected["rank"]
+        for name, value in zip("RGB", expected["channels"], strict=True):
+            assert abs(widget.number(f"channel-{name}") - value) <= expected["error"] * 1.01
+        assert widget.field("pixel").get_attribute("data-value") == ",".join(map(str, expected["pixel"]))
+        if sign == "signed":
+            assert ("raises" if expected["value"] > 0 else "lowers") in widget.field("sign").inner_text()
+
+
+def test_the_threshold_keeps_exactly_the_definitions_pixels(quick: tuple[Lab, Widget], wire: Wire) -> None:
+    lab, widget = quick
+    widget.threshold.focus()
+    wire.clear()
+    for key, times in (("ArrowRight", 37), ("PageUp", 2), ("ArrowLeft", 5)):
+        for _ in range(times):
+            lab.page.keyboard.press(key)
+    percent = lab.ask(1, 'import json; print("JSON" + json.dumps(w.threshold))')
+    assert percent < 100
+    assert wire.requests == [], "a threshold is no request"
+    for sign, name in (("absolute", "Absolute"), ("signed", "Signed")):
+        widget.sign(name)
+        expected = truth(lab, 1, sign=sign, percent=percent)
+        shown = widget.pixels()
+        assert int((shown[..., 3] > 0).sum()) == expected["count"]
+        assert abs(widget.number("mass") - expected["mass"]) < 1e-6
+        table = np.frombuffer(base64.b64decode(expected["colours"]), np.uint8).reshape(*expected["shape"], 3)
+        kept = shown[..., 3] == 255
+        assert (shown[kept][:, :3] == table[kept]).all()
+
+
+def test_a_drag_of_the_threshold_is_at_most_one_update(quick: tuple[Lab, Widget], wire: Wire) -> None:
+    lab, widget = quick
+    box = widget.threshold.bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    lab.page.mouse.move(box["x"] + 5, y)
+    wire.clear()
+    before = widget.pixels()
+    lab.page.mouse.down()
+    for step in range(1, 30):
+        lab.page.mouse.move(box["x"] + box["width"] * step / 40, y)
+    during = widget.pixels()
+    assert not (before[..., 3] == during[..., 3]).all(), "it follows while it is dragged"
+    assert wire.comm_messages == []
+    lab.page.mouse.up()
+    lab.page.wait_for_timeout(300)
+    assert wire.requests == []
+    assert len(wire.comm_messages) <= 1
+
+
+def test_another_class_is_asked_for_shown_and_equals_the_engines(quick: tuple[Lab, Widget], wire: Wire) -> None:
+    lab, widget = quick
+    wire.clear()
+    widget.class_box.click()
+    lab.page.keyboard.type("espresso")
+    widget.root.get_by_role("option", name="espresso").first.click()
+    widget.wait_until_shown("espresso")
+    assert len(wire.requests) == 1
+    expected = truth(lab, 1, target="'espresso'")
+    table = np.frombuffer(base64.b64decode(expected["colours"]), np.uint8).reshape(*expected["shape"], 3)
+    shown = widget.pixels()
+    assert (shown[..., 3] == 255).all()
+    assert (shown[..., :3] == table).all()
+    # And the Python side knows what is on display.
+    assert lab.ask(1, 'import json; print("JSON" + json.dumps(w.attribution.target.text))') == expected["text"]
+
+
+def test_looking_works_with_the_socket_blocked_and_sends_no_request(quick: tuple[Lab, Widget], wire: Wire) -> None:
+    lab, widget = quick
+    second = lab.ask(
+        1, 'import json; w.wait(); print("JSON" + json.dumps([w._info["prediction"][1]["label"], len(w._maps)]))'
+    )
+    widget.root.locator("[data-held='5']").wait_for()
+    signed = truth(lab, 1, sign="signed")
+    other = truth(lab, 1, target=repr(second[0]), sign="signed")
+    wire.cut = True
+    wire.clear()
+    widget.sign("Signed")
+    lab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    table = np.frombuffer(base64.b64decode(signed["colours"]), np.uint8).reshape(*signed["shape"], 3)
+    assert (widget.pixels()[..., :3] == table).all()
+    widget.root.get_by_role("button", name=second[0].split(",")[0]).first.click()
+    lab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    table = np.frombuffer(base64.b64decode(other["colours"]), np.uint8).reshape(*other["shape"], 3)
+    assert (widget.pixels()[..., :3] == table).all()
+    widget.point_at(50, 60)
+    assert wire.requests == []
+    wire.cut = False
+
+
+def test_typing_in_the_class_box_never_reaches_the_notebook(quick: tuple[Lab, Widget]) -> None:
+    lab, widget = quick
+    before = (lab.count, [lab.cell(i).locator(".cm-content").inner_text() for i in range(lab.count)])
+    widget.class_box.click()
+    for keys in (
+        "b",
+        "a",
+        "d",
+        "d",
+        "x",
+        "m",
+        "y",
+        "z",
+        "1",
+        "h",
+        "l",
+        "0",
+        "0",
+        "i",
+        "i",
+        "Shift+M",
+        "Backspace",
+        "Delete",
+    ):
+        lab.page.keyboard.press(keys)
+    lab.page.keyboard.press("Control+A")
+    lab.page.keyboard.type("lynx b b dd aa")
+    lab.page.keyboard.press("Escape")
+    # Also where a slider, a number box, a button has the focus.
+    for part in (widget.threshold, widget.row, widget.root.get_by_role("button").first):
+        part.focus()
+        for keys in ("b", "a", "d", "d", "x", "m", "Shift+M", "0", "0"):
+            lab.page.keyboard.press(keys)
+    assert lab.page.locator(".jp-Dialog").count() == 0
+    assert (lab.count, [lab.cell(i).locator(".cm-content").inner_text() for i in range(lab.count)]) == before
+
+
+def test_the_notebook_can_be_saved_while_the_widget_has_the_focus(quick: tuple[Lab, Widget], server: Server) -> None:
+    lab, widget = quick
+    lab.cell(2).locator(".jp-InputArea-editor").click()
+    lab.page.keyboard.type("41 + ")
+    widget.threshold.focus()
+    lab.page.keyboard.press("Control+S")
+    lab.page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    assert "41 + " in (server.folder / lab.notebook).read_text("utf-8")
+
+
+def test_a_class_that_is_clicked_while_a_cell_is_busy_arrives(quick: tuple[Lab, Widget]) -> None:
+    lab, widget = quick
+    lab.cell(2).locator(".jp-InputArea-editor").click()
+    lab.page.keyboard.press("Control+A")
+    lab.page.keyboard.insert_text("import time; time.sleep(6); print('slept')")
+    lab.page.keyboard.press("Control+Enter")
+    lab.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='busy']")
+    widget.class_box.click()
+    lab.page.keyboard.type("rocking chair")
+    lab.page.keyboard.press("Enter")
+    widget.wait_until_shown("rocking chair, rocker")
+    assert "slept" not in lab.text(2), "it did not wait for the cell"
+
+
+def test_after_a_reload_of_the_page_the_widget_is_alive(quick: tuple[Lab, Widget]) -> None:
+    lab, widget = quick
+    widget.sign("Signed")
+    lab.page.wait_for_timeout(300)
+    lab.cell(2).locator(".jp-InputArea-editor").click()
+    lab.page.keyboard.press("Control+S")
+    lab.page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')")
+    lab.page.reload()
+    lab.page.wait_for_selector(".jp-Notebook .jp-Cell")
+    lab.wait_until_idle()
+    widget.threshold.wait_for()
+    expected = truth(lab, 1, sign="signed")
+    table = np.frombuffer(base64.b64decode(expected["colours"]), np.uint8).reshape(*expected["shape"], 3)
+    assert (widget.pixels()[..., :3] == table).all(), "what was chosen is still chosen"
+    widget.class_box.click()
+    lab.page.keyboard.type("teapot")
+    lab.page.keyboard.press("Enter")
+    widget.wait_until_shown("teapot")

@@ -1,0 +1,67 @@
+"""Fixtures for all tests: a real Chromium, a real JupyterLab. Playwright is imported only where it is used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
+
+    from tests.lab import Lab, Server
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent / "browser" in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    from tests.lab import CHROMIUM_ARGUMENTS, find_chromium
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    from tests.lab import start_server
+
+    process, server = start_server(tmp_path_factory.mktemp("jupyter"))
+    yield server
+    server.shutdown_kernels()
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1280, "height": 1100}, color_scheme="light")
+    context.set_default_timeout(30_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_lab(context: BrowserContext, server: Server, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Open a notebook made of these sources; its kernel ends with the test."""
+
+    def open_notebook(sources: list[str], kernel: str = "python3") -> Lab:
+        name = re.sub(r"\W+", "-", request.node.name)[:60] + ".ipynb"
+        from tests.lab import Lab
+
+        server.write_notebook(name, sources, kernel)
+        return Lab(context.new_page(), server, name)
+
+    yield open_notebook
+    server.shutdown_kernels()

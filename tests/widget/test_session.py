@@ -1,0 +1,195 @@
+"""The session: one order at a time, the latest wins, each answered once. With a fake explainer that the test steps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from saliency_widget.errors import InputError
+from saliency_widget.widget.session import Order, Session
+
+WAIT = 10.0
+
+
+@dataclass
+class Recorder:
+    """A sink that writes down what it is told."""
+
+    told: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    def started(self, order: Order) -> None:
+        self.told.append(("started", order.key, order.req))
+
+    def estimate(self, order: Order, step: Any) -> None:
+        self.told.append(("estimate", order.key, step.done))
+
+    def done(self, order: Order, step: Any) -> None:
+        self.told.append(("done", order.key, order.req))
+
+    def cancelled(self, order: Order, reason: str) -> None:
+        self.told.append(("cancelled", order.key, order.req))
+
+    def failed(self, order: Order, message: str, trace: str) -> None:
+        self.told.append(("failed", order.key, message))
+
+    def ends(self, key: str) -> list[str]:
+        return [kind for kind, k, _ in self.told if k == key and kind in ("done", "cancelled", "failed")]
+
+
+class SlowExplainer:
+    """Yields estimates only when the test lets it."""
+
+    def __init__(self, steps: int = 2) -> None:
+        self.shadow = SimpleNamespace(home=(torch.device("cpu"), torch.float32))
+        self.count = steps
+        self.gate = threading.Semaphore(0)
+        self.at_gate = threading.Semaphore(0)
+        self.error: BaseException | None = None
+
+    def steps(self, targets: Any, method: Any) -> Iterator[Any]:
+        for number in range(1, self.count + 1):
+            self.at_gate.release()
+            assert self.gate.acquire(timeout=WAIT)
+            if self.error is not None:
+                raise self.error
+            yield SimpleNamespace(done=number, final=number == self.count)
+
+
+@dataclass
+class Rig:
+    explainer: SlowExplainer
+    recorder: Recorder
+    session: Session
+    changed: threading.Condition
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(condition, WAIT), self.recorder.told
+
+    def let(self, estimates: int) -> None:
+        for _ in range(estimates):
+            self.explainer.gate.release()
+
+    def reach_gate(self) -> None:
+        assert self.explainer.at_gate.acquire(timeout=WAIT)
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    explainer, recorder, changed = SlowExplainer(), Recorder(), threading.Condition(threading.RLock())
+    session = Session(explainer, recorder, changed)  # type: ignore[arg-type]
+    yield Rig(explainer, recorder, session, changed)
+    session.close()
+    for _ in range(50):
+        explainer.gate.release()
+
+
+def order(key: str, req: str | None = None, quiet: bool = False) -> Order:
+    return Order(key, SimpleNamespace(), SimpleNamespace(), req=req, quiet=quiet)  # type: ignore[arg-type]
+
+
+def test_an_order_is_started_estimated_and_done_once(rig: Rig) -> None:
+    rig.session.ask(order("a", "r1"))
+    rig.let(2)
+    rig.until(lambda: rig.recorder.ends("a") == ["done"])
+    assert rig.recorder.told == [("started", "a", "r1"), ("estimate", "a", 1), ("done", "a", "r1")]
+    assert rig.session.current is None
+
+
+def test_the_latest_wins_and_the_dropped_one_is_answered_at_once(rig: Rig) -> None:
+    rig.session.ask(order("a", "r1"))
+    rig.reach_gate()
+    rig.session.ask(order("b", "r2"))
+    assert rig.recorder.ends("a") == ["cancelled"]
+    rig.let(6)
+    rig.until(lambda: rig.recorder.ends("b") == ["done"])
+    assert rig.recorder.ends("a") == ["cancelled"]
+
+
+def test_of_many_orders_in_a_row_only_the_last_is_computed(rig: Rig) -> None:
+    for number in range(20):
+        rig.session.ask(order(f"k{number}", f"r{number}"))
+    rig.let(8)
+    rig.until(lambda: rig.recorder.ends("k19") == ["done"])
+    for number in range(19):
+        assert rig.recorder.ends(f"k{number}") == ["cancelled"]
+    # What was dropped before it began was never computed: k0 may have begun, no other.
+    begun = [key for kind, key, _ in rig.recorder.told if kind == "started"]
+    assert set(begun) <= {"k0", "k19"}
+
+
+def test_stop_answers_and_nothing_is_reported_afterwards(rig: Rig) -> None:
+    rig.session.ask(order("a", "r1"))
+    rig.reach_gate()
+    rig.session.cancel("another")
+    assert rig.recorder.ends("a") == []
+    rig.session.cancel("r1")
+    assert rig.recorder.ends("a") == ["cancelled"]
+    rig.let(4)
+    rig.session.ask(order("b"))
+    rig.until(lambda: rig.recorder.ends("b") == ["done"])
+    assert ("estimate", "a", 1) not in rig.recorder.told
+
+
+def test_an_error_is_one_sentence_and_the_session_goes_on(rig: Rig) -> None:
+    for error, words in (
+        (InputError("target", 3, "is odd", "Use 4."), "target=3 is odd. Use 4."),
+        (RuntimeError("boom\n  twice"), "RuntimeError: boom twice"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (SystemExit(3), "SystemExit: 3"),
+    ):
+        rig.explainer.error = error
+        rig.session.ask(order("a"))
+        rig.let(1)
+        rig.until(lambda: rig.session.current is None)
+        assert rig.recorder.told[-1] == ("failed", "a", words)
+    rig.explainer.error = None
+    rig.session.ask(order("b"))
+    rig.let(2)
+    rig.until(lambda: rig.recorder.ends("b") == ["done"])
+
+
+def test_what_is_computed_ahead_gives_way_and_comes_back(rig: Rig) -> None:
+    rig.session.ask_ahead([order("x", quiet=True), order("y", quiet=True)])
+    rig.reach_gate()
+    rig.session.ask(order("a", "r1"))
+    assert rig.recorder.ends("x") == []
+    rig.let(20)
+    rig.until(lambda: rig.recorder.ends("y") == ["done"])
+    ended = [key for kind, key, _ in rig.recorder.told if kind == "done"]
+    assert ended == ["a", "x", "y"]
+
+
+def test_asking_for_what_is_being_computed_ahead_does_not_begin_again(rig: Rig) -> None:
+    rig.session.ask_ahead([order("x", quiet=True)])
+    rig.reach_gate()
+    rig.session.ask(order("x", "r1"))
+    rig.let(2)
+    rig.until(lambda: rig.recorder.ends("x") == ["done"])
+    assert rig.recorder.told[-1] == ("done", "x", "r1")
+    assert not rig.explainer.at_gate.acquire(blocking=False) or not rig.explainer.at_gate.acquire(blocking=False)
+
+
+def test_the_same_map_asked_for_twice_is_answered_twice(rig: Rig) -> None:
+    rig.session.ask(order("a", "r1"))
+    rig.reach_gate()
+    rig.session.ask(order("a", "r2"))
+    rig.let(2)
+    rig.until(lambda: rig.session.current is None)
+    ends = [told for told in rig.recorder.told if told[0] in ("done", "cancelled")]
+    assert ends == [("cancelled", "a", "r1"), ("done", "a", "r2")]
+
+
+def test_closing_answers_what_was_asked_and_refuses_the_rest(rig: Rig) -> None:
+    rig.session.ask(order("a", "r1"))
+    rig.reach_gate()
+    rig.session.close()
+    rig.session.ask(order("b", "r2"))
+    assert rig.recorder.ends("a") == ["cancelled"]
+    assert rig.recorder.ends("b") == ["cancelled"]

@@ -1,0 +1,79 @@
+"""The bookkeeping of slots, and the throttle of partial maps."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from saliency_widget.widget.credit import Credit
+from saliency_widget.widget.slots import Slots
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers(1, 60), st.sampled_from("abcdefgh")), max_size=40),
+)
+@settings(max_examples=300, deadline=None)
+def test_slots_are_never_shared_the_displayed_map_never_leaves_and_the_budget_holds(
+    steps: list[tuple[str, int, str]],
+) -> None:
+    slots = Slots(count=4, budget=100)
+    where: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    for key, size, displayed in steps:
+        shown = displayed if displayed in where else ""
+        placed = slots.place(key, size, shown)
+        for gone in placed.evicted:
+            del where[gone], sizes[gone]
+        assert shown not in placed.evicted
+        where[key], sizes[key] = placed.slot, size
+        assert len(set(where.values())) == len(where) <= 4
+        assert all(0 <= slot < 4 for slot in where.values())
+        assert {k: slots.slot_of(k) for k in where} == where
+        if slots.size > 100:
+            # Only the new map and the displayed one may be too large together.
+            assert set(where) <= {key, shown}
+
+
+def test_the_least_recently_used_leaves_first() -> None:
+    slots = Slots(count=3, budget=1000)
+    for key in "abc":
+        slots.place(key, 1, "")
+    slots.touch("a")
+    assert slots.place("d", 1, "").evicted == ("b",)
+
+
+def test_a_replaced_map_stays_in_its_slot() -> None:
+    slots = Slots(count=3, budget=1000)
+    first = slots.place("a", 1, "").slot
+    assert slots.place("a", 500, "").slot == first
+    assert slots.size == 500
+
+
+def test_credit_is_two_in_flight() -> None:
+    credit = Credit()
+    assert credit.may_send(0.0)
+    credit.sent(0.0)
+    credit.sent(0.0)
+    assert not credit.may_send(0.1)
+    credit.heard(0.2, visible=True)
+    assert credit.may_send(0.2)
+
+
+def test_without_acknowledgements_the_stream_slows_to_one_a_second_and_never_stops() -> None:
+    credit = Credit()
+    sent = []
+    for tick in range(320):  # in 64ths, which floats hold exactly
+        now = tick / 64
+        if credit.may_send(now):
+            credit.sent(now)
+            sent.append(now)
+    assert sent == [0.0, 1 / 64, 1 + 1 / 64, 2 + 1 / 64, 3 + 1 / 64, 4 + 1 / 64]
+
+
+def test_nothing_is_sent_while_nobody_looks() -> None:
+    credit = Credit()
+    credit.sent(0.0)
+    credit.heard(0.1, visible=False)
+    assert not credit.may_send(60.0)
+    credit.heard(60.1, visible=True)
+    assert credit.may_send(60.1)
