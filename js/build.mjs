@@ -41,6 +41,7 @@ if (process.argv.includes("--watch")) {
     entryPoints,
     outfile: join(here, "dev", "out", "harness.js"),
     minify: false,
+    format: "iife",
   });
 } else {
   await esbuild.build(options);

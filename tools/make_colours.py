@@ -1,14 +1,15 @@
 """Write the colour tables that Python and the front end share: ``python tools/make_colours.py``.
 
-Sequential tables are matplotlib's (inferno and viridis, released to the public domain under CC0; gray). The diverging ones are
-made here, in OKLab, where equal steps look about equally large.
+Sequential tables are matplotlib's (inferno and viridis, released to the public domain under CC0; gray). The diverging
+ones are made here, in OKLab, where equal steps look about equally large.
 
-Why these are the defaults. A map lies at about 0.6 opacity over a photograph without colours, and most of a gradient map is
-close to zero. "inferno" starts at black and "blue-orange" has a dark neutral: where a map is weak the photograph is
-dimmed but keeps its contrast, and what is strong glows, in a light and in a dark notebook alike. A white neutral lays a fog over the
-photograph in which fine detail drowns. Both defaults read the same way (brighter is stronger), so that going from
-absolute to signed changes the question and not the reading. Lightness is the same function of |value| on both sides of zero, so
-that neither sign looks stronger; blue against orange stays apart for the common kinds of colour blindness.
+Why these are the defaults. A map lies at about 0.6 opacity over a photograph without colours, and most of a gradient
+map is close to zero. "inferno" starts at black and "blue-orange" has a dark neutral: where a map is weak the
+photograph is dimmed but keeps its contrast, and what is strong glows, in a light and in a dark notebook alike. A
+white neutral lays a fog over the photograph in which fine detail drowns. Both defaults read the same way (brighter is
+stronger), so that going from absolute to signed changes the question and not the reading. Lightness is the same
+function of |value| on both sides of zero, so that neither sign looks stronger; blue against orange stays apart for
+the common kinds of colour blindness.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def arm(neutral: float, end: float, hues: tuple[float, float], chroma: float) ->
 def diverging(neutral: float, end: float, blue: tuple[float, float], orange: tuple[float, float], chroma: float) -> str:
     """257 entries, the neutral at 128; blue is negative."""
     below, above = arm(neutral, end, blue, chroma), arm(neutral, end, orange, chroma)
-    assert (below[0] == above[0]).all() and len(set(below[0].tolist())) == 1, "the neutral has no colour"
+    assert (below[0] == above[0]).all(), "both arms begin at the neutral"
+    assert len(set(below[0].tolist())) == 1, "the neutral has no colour"
     return str(np.concatenate([below[::-1], above[1:]]).tobytes().hex())
 
 

@@ -86,7 +86,13 @@ export function random(seed: number): () => number {
   };
 }
 
-export function headerFor(index: number, label: string, shape: readonly number[], scale: number, slot?: number) {
+export function headerFor(
+  index: number,
+  label: string,
+  shape: readonly number[],
+  scale: number,
+  slot?: number,
+) {
   return {
     ...(slot === undefined ? {} : { slot }),
     key: `gradient/logit/${index}`,

@@ -113,7 +113,9 @@ def draw_figure(
 
     height, width = attribution.image.shape[:2]
     panel = 3.2
-    figure = NotebookFigure(figsize=(3 * panel + 1.1, panel * min(max(height / width, 0.4), 2.0) + 1.0), layout="constrained")
+    figure = NotebookFigure(
+        figsize=(3 * panel + 1.1, panel * min(max(height / width, 0.4), 2.0) + 1.0), layout="constrained"
+    )
     axes = figure.subplots(1, 3)
     axes[0].imshow(attribution.image, interpolation="nearest")
     axes[0].set_xticks([])

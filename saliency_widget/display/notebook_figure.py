@@ -1,4 +1,7 @@
-"""A matplotlib figure that shows itself in a notebook. A module of its own, because it needs matplotlib to be imported."""
+"""A matplotlib figure that shows itself in a notebook.
+
+A module of its own, because only it needs matplotlib to be imported.
+"""
 
 from __future__ import annotations
 
@@ -16,5 +19,6 @@ class NotebookFigure(Figure):
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        FigureCanvasAgg(self).print_png(buffer)
+        FigureCanvasAgg(self)
+        self.savefig(buffer, format="png")
         return buffer.getvalue()

@@ -121,7 +121,8 @@ def clip_level(reduced: FloatMap, clip: float = DEFAULT_CLIP) -> float:
 def scale_to_heat(reduced: FloatMap, level: float) -> FloatMap:
     """``reduced / level`` clamped to [-1, 1]; all zero where ``level`` is 0; NaN stays NaN."""
     if level == 0:
-        return np.where(np.isnan(reduced), np.float32(np.nan), np.float32(0)).astype(np.float32)
+        nothing: FloatMap = np.where(np.isnan(reduced), np.float32(np.nan), np.float32(0)).astype(np.float32)
+        return nothing
     heat: FloatMap = np.clip(reduced.astype(np.float64) / level, -1.0, 1.0).astype(np.float32)
     return heat
 

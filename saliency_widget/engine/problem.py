@@ -4,32 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
 from saliency_widget.engine.classes import ClassPlan
-from saliency_widget.engine.devices import CPU, default_device, neutral
+from saliency_widget.engine.devices import CPU, neutral
 from saliency_widget.engine.outputs import logits_of
-from saliency_widget.engine.replica import Mark, Replica
-from saliency_widget.engine.sentinel import Trip
+from saliency_widget.engine.replica import Replica
+from saliency_widget.engine.run import Run
 from saliency_widget.engine.shadow import Shadow
 from saliency_widget.errors import InputError, ModelError, SaliencyError
 from saliency_widget.targets import Target
 
 if TYPE_CHECKING:
     from saliency_widget.models.preprocess import Prepared
-
-R = TypeVar("R")
-
-# A fall-back to a copy and a snapshot, each once, and the try that succeeds; one more for bad luck.
-_TRIES = 4
-
-
-class WeightsMoved(Exception):
-    """The model's weights changed during a run, after results were given out. The problem is frozen now; start over."""
 
 
 class Problem:
@@ -76,27 +67,25 @@ class Problem:
         if classes not in (None, "loop", "vmap"):
             raise InputError("classes", classes, "is no way to differentiate", 'Give "loop", "vmap" or None.')
         self.shadow = shadow
-        self.device, self.dtype = shadow.home
-        self._ambient = default_device()
+        self._prepared = prepared
         self._targets = tuple(targets)
         self._labels = tuple(labels)
         self._chunk = ChunkSize(chunk)
-        self._own_plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
-        self._plan: ClassPlan | None = None
-        self._kind = shadow.kind
-        self._notes: tuple[str, ...] = ()
+        plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
+        self._run = Run(shadow, plan)
         self._logits: Tensor | None = None
-        self._replica: Replica | None = None
-        self._mark: Mark | None = None
-        self._depth = 0
-        self._given = 0
+        self._settle_down()
+
+    def _settle_down(self) -> None:
+        """Bring the picture to where the model is, in its type."""
+        self.device, self.dtype = self.shadow.home
         with neutral(self.device):
-            self.pixels = self._here(prepared.pixels)
-            self._input = self._here(prepared.input)
-            matrix = self._here(prepared.matrix)
-        diagonal = torch.diagonal(matrix)
-        self._scale = diagonal[:, None, None] if torch.equal(matrix, torch.diag(diagonal)) else None
-        self._matrix = matrix
+            self.pixels = self._here(self._prepared.pixels)
+            self._input = self._here(self._prepared.input)
+            self._matrix = self._here(self._prepared.matrix)
+            diagonal = torch.diagonal(self._matrix)
+            straight = torch.equal(self._matrix, torch.diag(diagonal))
+        self._scale = diagonal[:, None, None] if straight else None
 
     def _here(self, tensor: Tensor) -> Tensor:
         # A clone, because what was made in inference mode cannot take part in a graph.
@@ -120,16 +109,16 @@ class Problem:
     def provenance(self) -> dict[str, Any]:
         """How the numbers were computed; plain values."""
         known: dict[str, Any] = {
-            "shadow": self._kind,
+            "shadow": self._run.kind,
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
-            "classes": "one" if len(self._targets) == 1 else self._plan.name if self._plan else "none",
+            "classes": "one" if len(self._targets) == 1 else self._run.plan.name if self._run.plan else "none",
         }
         if self.device.type == "cuda":
             known["tf32"] = bool(torch.backends.cudnn.allow_tf32) and self.dtype == torch.float32
-        notes = [*self._notes]
-        if self._plan is not None and self._plan.why:
-            notes.append(f"several classes are differentiated one after another, because {self._plan.why}")
+        notes = [*self._run.notes]
+        if self._run.plan is not None and self._run.plan.why:
+            notes.append(f"several classes are differentiated one after another, because {self._run.plan.why}")
         known["notes"] = notes
         return known
 
@@ -207,7 +196,7 @@ class Problem:
         batch = self._checked(batch)
         if not self._targets:
             raise InputError("targets", (), "is empty, so there is nothing to differentiate", "Give a target.")
-        if self._unbound and not torch.equal(batch[0], self.pixels):
+        if self._unbound and not torch.equal(batch[0].to(self.pixels), self.pixels):
             self._settled()
         scores, gradients = self._over(batch, self._gradients)
         return scores, gradients
@@ -216,39 +205,19 @@ class Problem:
     def _unbound(self) -> bool:
         return any(target.index is None for target in self._targets)
 
-    # -- runs ---------------------------------------------------------------------------------------------------
-
     @contextmanager
     def running(self) -> Iterator[None]:
         """One run: all primitives inside see the same weights, or :class:`WeightsMoved` says that they could not."""
-        if self._depth == 0:
-            self._open(self.shadow.open())
-            self._given = 0
-        self._depth += 1
-        try:
+        if self._run.idle and self.shadow.home != (self.device, self.dtype):
+            self._settle_down()
+        with self._run.opened():
             yield
-        finally:
-            self._depth -= 1
-            if self._depth == 0:
-                replica, self._replica, self._mark = self._replica, None, None
-                if replica is not None and replica.kind != "snapshot":
-                    self.shadow.close(replica)
-
-    def _open(self, replica: Replica) -> None:
-        self._replica, self._kind = replica, replica.kind
-        with neutral(self.device):
-            self._mark = None if replica.kind == "snapshot" else replica.mark()
-        if self._own_plan is not None:
-            self._plan = self._own_plan
-        else:
-            if replica.class_plan is None:
-                replica.class_plan = ClassPlan("loop" if self.device.type == "cpu" else "unchecked")
-            self._plan = replica.class_plan
 
     def _over(self, batch: Tensor, rows: Callable[[Replica, Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
         """Run a primitive over a batch in chunks, with weights that stand still."""
 
         def work(replica: Replica) -> tuple[Tensor, ...]:
+            here = batch.to(self.device, self.dtype)
             parts: list[tuple[Tensor, ...]] = []
             size = ChunkSize(1) if replica.batch_statistics else self._chunk
 
@@ -256,55 +225,17 @@ class Problem:
                 found: list[tuple[Tensor, ...]] = []
                 if not replica.probed:
                     # One row alone, because the first forward may find out that rows depend on each other.
-                    found.append(rows(replica, batch[start : start + 1]))
+                    found.append(rows(replica, here[start : start + 1]))
                     start += 1
                 step = 1 if replica.batch_statistics else max(1, stop - start)
-                found += [rows(replica, batch[k : min(k + step, stop)]) for k in range(start, stop, step)]
+                found += [rows(replica, here[k : min(k + step, stop)]) for k in range(start, stop, step)]
                 parts.extend(found)
 
             spans(len(batch), size, run, device=self.device)
             return parts[0] if len(parts) == 1 else tuple(torch.cat(columns) for columns in zip(*parts, strict=True))
 
         with self.running():
-            return self._still(work)
-
-    def _still(self, work: Callable[[Replica], R]) -> R:
-        for _ in range(_TRIES):
-            replica = self._replica
-            assert replica is not None
-            trip: Trip | None = None
-            try:
-                with neutral(self.device, self._ambient):
-                    result = work(replica)
-                if not self._moved():
-                    self._notes = tuple(replica.notes)
-                    self._given += 1
-                    return result
-            except Trip as caught:
-                trip = caught
-            except Exception:
-                if not self._moved():
-                    raise
-            # Outside the handlers, so that what the failed try computed is gone by now.
-            if trip is not None:
-                self._replica = None
-                self._open(self.shadow.fall_back(replica, trip))
-            else:
-                self._freeze(replica)
-                if self._given:
-                    raise WeightsMoved
-        raise ModelError("the model changes faster than it can be copied. Explain it when it stands still.")
-
-    def _moved(self) -> bool:
-        with neutral(self.device):
-            return self._mark is not None and self._mark.moved()
-
-    def _freeze(self, replica: Replica) -> None:
-        frozen = self.shadow.snapshot(replica)
-        self._replica = None
-        self.shadow.close(replica)
-        frozen.notes.append("the weights changed during the run; it was done on one snapshot of them")
-        self._open(frozen)
+            return self._run.do(work)
 
     # -- one chunk ----------------------------------------------------------------------------------------------
 
@@ -349,8 +280,8 @@ class Problem:
             if not outputs.requires_grad:
                 raise ModelError(_NO_PATH)
             scores = self._scores(outputs)
-            assert self._plan is not None
-            gradients = self._plan.gradients(scores, pixels)
+            assert self._run.plan is not None
+            gradients = self._run.plan.gradients(scores, pixels)
             if gradients is None:
                 raise ModelError(_NO_PATH)
             return scores.detach()[: len(rows)].clone(), gradients.detach()[: len(rows)]
@@ -368,7 +299,7 @@ class Problem:
         if batch.is_inference():
             with neutral(self.device):
                 batch = batch.clone()
-        return batch.detach().to(self.device, self.dtype)
+        return batch.detach()
 
 
 def _model_raised(error: Exception, shape: tuple[int, ...]) -> str:

@@ -90,7 +90,7 @@ class Shadow:
             if replica is not None:
                 usable = replica.matches()
                 if usable and replica.users:
-                    usable = replica.is_current()
+                    usable = replica.weights.are_current()
                 elif usable:
                     usable = replica.attach()
                 if not usable:
@@ -109,7 +109,7 @@ class Shadow:
             replica.users -= 1
             if replica.users == 0:
                 with replica.lock:
-                    replica.release()
+                    replica.weights.release()
 
     def fall_back(self, replica: Replica, trip: Trip) -> Replica:
         """Exchange an open replica, in which the sentinel saw something, for a copy.
@@ -197,7 +197,7 @@ class Shadow:
 
     def _sentinel(self, replica: Replica, *, grads: bool) -> Sentinel:
         originals = [*self.model.parameters(), *self.model.buffers()]
-        return Sentinel(originals, replica.views(), replica.owned(), grads=grads)
+        return Sentinel(originals, [own for _, own in replica.weights.views], replica.owned(), grads=grads)
 
 
 def _run_under(sentinel: Sentinel, replica: Replica, input: Tensor) -> Any:

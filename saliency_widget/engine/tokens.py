@@ -22,6 +22,7 @@ from saliency_widget.engine.kinds import (
 )
 
 EMPTY = -1
+_LONG = 64
 
 
 class Tokens:
@@ -69,6 +70,9 @@ class Tokens:
     def _inside(self, kind: Kind, value: Any) -> None:
         if kind is Kind.TENSOR:
             self._tensor(value)
+        elif kind in (Kind.DICT, Kind.LIST) and len(value) > _LONG and _is_flat(value):
+            # A vocabulary, say: compared in C.
+            self.tokens.append(dict(value) if kind is Kind.DICT else list(value))
         elif kind is Kind.DICT:
             self.tokens.append(len(value))
             for key, item in list(dict.items(value)):
@@ -114,6 +118,11 @@ class Tokens:
 BY_VALUE = frozenset({type(None), bool, int, float, complex, str, bytes, range, torch.dtype, torch.device, torch.Size})
 # Compared by what they hold: they cannot all be referred to weakly, and equal ones serve equally well.
 BY_CONTENT = frozenset({Kind.DICT, Kind.LIST, Kind.TUPLE, Kind.SET, Kind.DEQUE, Kind.ARRAY, Kind.MAPPING_PROXY})
+
+
+def _is_flat(value: Any) -> bool:
+    items = (*value, *value.values()) if isinstance(value, dict) else value
+    return all(map(BY_VALUE.__contains__, map(type, items)))
 
 
 def _parts(kind: Kind, value: Any) -> Iterator[Any]:

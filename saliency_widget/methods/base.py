@@ -11,7 +11,8 @@ from typing import Any, ClassVar, TypeVar
 
 from torch import Tensor
 
-from saliency_widget.engine.problem import Problem, WeightsMoved
+from saliency_widget.engine.problem import Problem
+from saliency_widget.engine.run import WeightsMoved
 from saliency_widget.errors import InputError
 
 M = TypeVar("M", bound="type[Method]")

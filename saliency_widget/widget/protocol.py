@@ -62,7 +62,7 @@ def parse(content: object) -> FromFrontEnd | None:
     if kind == "cancel":
         return Cancel(req)
     seq = content.get("seq")
-    if not is_whole(seq):
+    if not isinstance(seq, int) or not is_whole(seq):
         return None
     if kind == "ack":
         return Ack(req, seq, content.get("visible") is not False)

@@ -162,10 +162,7 @@ class Session:
                 order = self._running[0]
             self._report(job, lambda sink, order: sink.started(order))
             for step in explainer.steps([order.target], order.method):
-                if step.final:
-                    self._report(job, lambda sink, order, step=step: sink.done(order, step))
-                    break
-                if not self._report(job, lambda sink, order, step=step: sink.estimate(order, step)):
+                if not self._report_step(job, step):
                     break
         except BaseException as error:
             # Also what the user's model raises past Exception: the widget must say so and the worker must live on.
@@ -177,6 +174,13 @@ class Session:
                     self._running = None
                     self._next()
                 self._changed.notify_all()
+
+    def _report_step(self, job: Job, step: Step) -> bool:
+        """Whether another estimate is wanted."""
+        if step.final:
+            self._report(job, lambda sink, order: sink.done(order, step))
+            return False
+        return self._report(job, lambda sink, order: sink.estimate(order, step))
 
     def _report(self, job: Job, tell: Callable[[Sink, Order], None]) -> bool:
         """Tell the sink, if this job still counts; a dropped one was answered when it was dropped."""

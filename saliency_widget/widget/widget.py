@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import traitlets as t
 
 from saliency_widget.attribution import Attribution
+from saliency_widget.display.reduce import check_sign
 from saliency_widget.errors import InputError, SaliencyError
 from saliency_widget.explainer import Explainer, warn_of
 from saliency_widget.methods.base import Method, as_method
@@ -86,6 +87,10 @@ class SaliencyWidget(Synced):
         clip: float = 99.0,
         **kwargs: Any,
     ) -> None:
+        # traitlets would only warn of a misspelt name.
+        for name in kwargs:
+            if name not in self.class_trait_names() or name.startswith("_"):
+                raise TypeError(f"SaliencyWidget() got an unexpected keyword argument {name!r}")
         chosen = as_method(method)
         specs = [as_target(one) for one in (target if isinstance(target, (list, tuple)) else [target])]
         if not specs:
@@ -131,8 +136,10 @@ class SaliencyWidget(Synced):
             There is none: the computation failed, or the widget was closed.
         """
         with self._lock:
-            if self.shown not in self._attributions:
-                self.wait()
+            current = self._session.current
+            # What Python asked for will be on display; what the front end asked for may not.
+            if current is not None and (current.req is None or self.shown not in self._attributions):
+                self._settle(None)
             if self.shown not in self._attributions:
                 raise self._reporter.error or SaliencyError(
                     "There is no map: the widget was closed, or the work was stopped."
@@ -196,7 +203,7 @@ class SaliencyWidget(Synced):
 
     def figure(self) -> Any:
         """A matplotlib figure of the map on display, as it is shown."""
-        return self.attribution.plot(self.sign, clip=self.clip)
+        return self.attribution.plot(check_sign(self.sign), clip=self.clip)
 
     def close(self) -> None:
         """Stop all work, let the model and the maps go, and remove the widget from the page."""
@@ -269,7 +276,7 @@ class SaliencyWidget(Synced):
 
     def _settle(self, timeout: float | None) -> bool:
         with self._changed:
-            return self._changed.wait_for(lambda: self._session.current is None, timeout)
+            return bool(self._changed.wait_for(lambda: self._session.current is None, timeout))
 
 
 def _key(method: Method, target: Target) -> str:

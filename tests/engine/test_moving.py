@@ -133,11 +133,17 @@ def test_the_next_run_sees_the_model_as_it_is_then(name: str) -> None:
     assert relative(explain(model, picture(8, 8), 1)[0], wanted) < 1e-12
 
 
-def test_another_type_needs_another_problem_and_gets_it() -> None:
+def test_another_type() -> None:
     model = fill(Net().double())
-    explain(model, picture(8, 8), 1)
+    problem = problem_of(model, picture(8, 8), [1])
+    problem.gradients(problem.pixels[None])
+    wanted = plainly(model, picture(8, 8), 1)
     model.float()
     assert explain(model, picture(8, 8), 1)[0].dtype is torch.float32
+    # One that was made before moves with its model.
+    found = problem.gradients(problem.pixels[None])[1]
+    assert found.dtype is problem.pixels.dtype is torch.float32
+    assert relative(found[0].double(), wanted) < 1e-5
 
 
 @dataclass(frozen=True)

@@ -488,10 +488,10 @@ def test_nothing_but_the_shadows_weights_is_used(name: str) -> None:
     problem = problem_of(model, picture(SIZE, SIZE), [1])
     with problem.running():
         problem.outputs(problem.pixels[None])
-        replica = problem._replica
+        replica = problem._run.replica
         assert replica is not None
         originals = [tensor.detach().clone() for tensor in model.parameters()]
-        views = replica.views()
+        views = [own for _, own in replica.weights.views]
         assert len(views) >= len(originals)
         used = 0
         for own in views:
@@ -523,6 +523,19 @@ def test_containers_and_configs_written_by_the_forward_are_the_shadows() -> None
                 assert model.config.inner["scale"] == 2.0
             if isinstance(model, NumpyState):
                 assert model.table[0] == 1
+
+
+def test_a_long_vocabulary_costs_little_and_is_followed() -> None:
+    model = fill(Net().double())
+    model.vocabulary = {f"word {k}": k for k in range(50_000)}
+    model.middle = lambda x: model.block(x) * model.vocabulary["word 1"]
+    problem = problem_of(model, picture(SIZE, SIZE), [1])
+    found = problem.gradients(problem.pixels[None])[1]
+    replica = problem.shadow._shared.replica
+    problem.gradients(problem.pixels[None])
+    assert problem.shadow._shared.replica is replica
+    model.vocabulary["word 1"] = 3
+    assert relative(problem.gradients(problem.pixels[None])[1], found) > 0.1
 
 
 FEATURES: dict[str, Tensor] = {}

@@ -372,6 +372,15 @@ def test_a_forward_that_writes_its_weights_writes_a_copy(kind: type[Net]) -> Non
         values, _ = explain(model, picture(8, 8), 1)
     assert relative(values, wanted) < 1e-12
     assert shadow_of(model).kind == ("copy" if kind is Writes else "view")
+    # The copy follows the model, and one pass does not build on another.
+    with torch.no_grad():
+        model.head.weight.mul_(2)
+        model.block.conv.weight.add_(0.01)
+    other.load_state_dict(model.state_dict())
+    wanted = plainly(other, picture(8, 8), 1)
+    problem = problem_of(model, picture(8, 8), [1], chunk=1)
+    found = problem.gradients(torch.stack([problem.pixels] * 3))[1]
+    assert all(relative(row, wanted) < 1e-12 for row in found)
 
 
 def test_a_traced_model_that_drops_out_is_refused() -> None:
@@ -397,13 +406,40 @@ def test_the_shadow_is_kept_and_lets_the_model_go() -> None:
     assert key not in shadow_module._cache
 
 
+NOTEBOOK = """
+seen, factor = {}, 2.0
+def watch(module, args, output):
+    global times
+    times = globals().get("times", 0) + 1
+    seen["x"] = output
+    return output * factor
+model.block.register_forward_hook(watch)
+"""
+
+
+def test_a_hook_made_in_a_notebook_sees_its_variables_and_does_not_keep_them() -> None:
+    variables: dict[str, Any] = {"__name__": "__main__", "model": fill(Net().double()), "big": [torch.zeros(3)]}
+    plain = fill(Net().double())
+    plain.load_state_dict(variables["model"].state_dict())
+    exec(compile(NOTEBOOK, "<notebook>", "exec"), variables)
+    wanted = plainly(plain, picture(8, 8), 1)
+    for factor in (2.0, 3.0):
+        variables["factor"] = factor
+        assert relative(explain(variables["model"], picture(8, 8), 1)[0], factor * wanted) < 1e-12
+    assert variables["seen"] == {}
+    assert "times" not in variables
+    reference = weakref.ref(variables.pop("model"))
+    gc.collect()
+    assert reference() is None
+
+
 def test_an_idle_shadow_holds_no_weights() -> None:
     model = fill(Net())
     weight = weakref.ref(model.block.conv.weight.untyped_storage())
     explain(model, picture(8, 8), 1)
     replica = shadow_of(model)._shared.replica
     assert replica is not None
-    assert sum(own.numel() for own in replica.views()) == 0
+    assert sum(own.numel() for _, own in replica.weights.views) == 0
     del weight
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import shutil
 import subprocess
@@ -121,10 +122,10 @@ def empty(wheel: Path) -> Path:
 
 def test_the_environment_is_the_wheels_own(empty: Path, tmp_path: Path) -> None:
     script = """
-import importlib.util, json, saliency_widget
-print(json.dumps([saliency_widget.__file__, importlib.util.find_spec("timm") is None, importlib.util.find_spec("pytest") is None]))
+import json, saliency_widget
+from importlib.util import find_spec
+print(json.dumps([saliency_widget.__file__, find_spec("timm") is None, find_spec("pytest") is None]))
 """
-    import json
 
     file, no_timm, no_pytest = json.loads(run(empty, "-c", script, cwd=tmp_path))
     assert str(empty.parent.parent) in file
@@ -150,10 +151,19 @@ print([name for name in ("torch", "anywidget", "ipywidgets", "IPython", "matplot
 WIDGET = """
 import numpy as np, torch, saliency_widget as sw
 torch.manual_seed(0)
-model = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(8, 4)).eval()
+from torch import nn
+model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)).eval()
 image = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype("uint8")
 sw.SaliencyWidget(model, image, preprocess="none", labels=["ant", "bee", "cat", "dog"])
 """
+
+
+PAINTED = """canvas => {
+  const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  let count = 0;
+  for (let i = 3; i < data.length; i += 4) if (data[i]) count++;
+  return [canvas.width, canvas.height, count];
+}"""
 
 
 def test_the_wheel_shows_a_widget_in_a_notebook(empty: Path, tmp_path: Path, context) -> None:
@@ -167,11 +177,9 @@ def test_the_wheel_shows_a_widget_in_a_notebook(empty: Path, tmp_path: Path, con
         lab = Lab(context.new_page(), server, "wheel.ipynb")
         assert "Traceback" not in lab.run(0)
         lab.page.get_by_role("slider", name="Threshold").wait_for()
-        painted = """canvas => { const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-            let count = 0; for (let i = 3; i < data.length; i += 4) if (data[i]) count++; return [canvas.width, canvas.height, count]; }"""
         canvas = lab.page.locator("canvas[data-layer='map']")
         lab.page.wait_for_function("canvas => canvas.width === 32", arg=canvas.element_handle())
-        assert canvas.evaluate(painted) == [32, 32, 32 * 32]
+        assert canvas.evaluate(PAINTED) == [32, 32, 32 * 32]
         assert lab.errors == []
     finally:
         server.shutdown_kernels()

@@ -63,10 +63,10 @@ export class Field {
     return !(this.finite > 0 && this.magnitudes[this.finite - 1]! > 0);
   }
 
-  /** The position of the strongest pixel; null where no pixel is finite. */
+  /** The position of the strongest pixel; null where none is stronger than nothing. */
   get strongest(): number | null {
     const n = this.finite;
-    if (n === 0) return null;
+    if (this.zero) return null;
     const first = this.order[0]!;
     const last = this.order[n - 1]!;
     return Math.abs(this.values[first]!) > Math.abs(this.values[last]!) ? first : last;

@@ -25,9 +25,10 @@ export function percent(value: number): string {
   if (value <= 0) return `0${NBSP}%`;
   if (value >= 100) return `100${NBSP}%`;
   if (value < 0.01) return `<0.01${NBSP}%`;
-  if (value > 99.9) return `>99.9${NBSP}%`;
+  // Downwards: what is not the whole is not called the whole.
+  if (value > 99.9) return `${(Math.floor(value * 100) / 100).toFixed(2)}${NBSP}%`;
   const text = value < 1 ? Number(value.toPrecision(2)).toString() : Number(value.toFixed(1)).toString();
-  return text + NBSP + "%";
+  return `${text}${NBSP}%`;
 }
 
 export function count(value: number): string {

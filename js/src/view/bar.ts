@@ -31,11 +31,11 @@ export class Bar {
     const signed = sign === "signed";
     setAttribute(this.element, "data-level", drawn ? level : null);
     setAttribute(this.element, "data-sign", sign);
-    setText(this.#left, signed ? `${number3(-level)} lowers the score` : "0");
-    setText(this.#middle, signed ? "0" : number3(level / 2));
-    setText(this.#right, signed ? `raises the score ${signed3(level)}` : number3(level));
-    this.#words.hidden = !drawn;
-    if (drawn) setText(this.#words, scaleWords(scene, clip));
+    const [left, middle, right] = ticks(drawn ? level : null, signed);
+    setText(this.#left, left);
+    setText(this.#middle, middle);
+    setText(this.#right, right);
+    setText(this.#words, drawn ? scaleWords(scene, clip) : "");
     this.#draw(scene);
   }
 
@@ -59,6 +59,13 @@ export class Bar {
     }
     pen.putImageData(data, 0, 0);
   }
+}
+
+function ticks(level: number | null, signed: boolean): [string, string, string] {
+  if (level === null) return ["", "", ""];
+  if (level === 0) return signed ? ["", "0", ""] : ["0", "", ""];
+  if (!signed) return ["0", number3(level / 2), number3(level)];
+  return [`${number3(-level)} lowers the score`, "0", `raises the score ${signed3(level)}`];
 }
 
 function scaleWords(scene: Scene, clip: number): string {

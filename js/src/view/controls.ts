@@ -59,7 +59,11 @@ export class Controls {
     setAttribute(this.#area, "data-count", drawn?.kept.count);
     setText(
       this.#mass,
-      mass === null ? "there is no total to share" : `shows ${percent(100 * mass)} of the total |value|`,
+      !drawn
+        ? ""
+        : mass === null
+          ? "every value is zero"
+          : `shows ${percent(100 * mass)} of the total |value|`,
     );
     setAttribute(this.#mass, "data-value", mass);
     setText(this.#percent, percent(100 * opacity));

@@ -43,7 +43,7 @@ export class Stage {
     this.#resize(info.width || drawn?.header.shape[2] || 1, info.height || drawn?.header.shape[1] || 1);
     this.#drawPhoto(scene.image);
     this.#drawMap(drawn);
-    const covered = drawn && drawn.kept.count > 0 ? scene.opacity : 0;
+    const covered = drawn && !drawn.field.zero && drawn.kept.count > 0 ? scene.opacity : 0;
     // Colours of the photograph could be taken for colours of the map, so they fade as the map comes in.
     this.#photo.style.filter = `grayscale(${Math.min(1, 5 * covered)})`;
     this.#map.style.opacity = String(scene.opacity);

@@ -129,8 +129,12 @@ class View {
   #whereIn({ info, drawn }: Scene): Place {
     const width = info.width || drawn?.field.width || 1;
     const height = info.height || drawn?.field.height || 1;
-    const place = this.#place ?? (drawn && strongest(drawn, width, height)) ?? { row: 0, column: 0 };
-    this.#place ??= drawn ? place : null;
+    const place = this.#place ??
+      (drawn && strongest(drawn, width, height)) ?? {
+        row: height >> 1,
+        column: width >> 1,
+      };
+    this.#place ??= drawn && !drawn.field.zero ? place : null;
     return {
       row: Math.max(0, Math.min(height - 1, place.row)),
       column: Math.max(0, Math.min(width - 1, place.column)),

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import raw from "../../saliency_widget/display/colours.json";
+import { colourise, DEFAULT_TABLE, entry, heat, tableFor } from "../src/map/colour";
+
+const linear = (byte: number) => (byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4);
+
+function lightness([r, g, b]: number[]): number {
+  const [R, G, B] = [linear(r!), linear(g!), linear(b!)];
+  const l = Math.cbrt(0.4122214708 * R + 0.5363325363 * G + 0.0514459929 * B);
+  const m = Math.cbrt(0.2119034982 * R + 0.6806995451 * G + 0.1073969566 * B);
+  const s = Math.cbrt(0.0883024619 * R + 0.2817188376 * G + 0.6299787005 * B);
+  return 0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s;
+}
+
+const at = (rgb: Uint8Array, i: number) => [...rgb.subarray(3 * i, 3 * i + 3)];
+
+describe("tables", () => {
+  it("have 256 and 257 entries", () => {
+    for (const name of Object.keys(raw.sequential)) expect(tableFor("absolute", name).rgb).toHaveLength(768);
+    for (const name of Object.keys(raw.diverging)) expect(tableFor("signed", name).rgb).toHaveLength(771);
+  });
+
+  it.each(Object.keys(raw.diverging))("%s is neutral at zero and equally light on both sides", (name) => {
+    const { rgb } = tableFor("signed", name);
+    const neutral = at(rgb, 128);
+    expect(new Set(neutral).size).toBe(1);
+    for (let i = 1; i <= 128; i++) {
+      expect(Math.abs(lightness(at(rgb, 128 - i)) - lightness(at(rgb, 128 + i)))).toBeLessThan(0.02);
+    }
+    expect(at(rgb, 0)[2]! > at(rgb, 0)[0]!).toBe(true);
+    expect(at(rgb, 256)[0]! > at(rgb, 256)[2]!).toBe(true);
+  });
+
+  it("fall back to the default for an unknown name", () => {
+    expect(tableFor("signed", "no such").name).toBe(DEFAULT_TABLE.signed);
+    expect(tableFor("absolute", "toString").name).toBe(DEFAULT_TABLE.absolute);
+  });
+});
+
+describe("heat and entry", () => {
+  it("clamps, pins zero, and never divides by zero", () => {
+    expect(heat(3, 2)).toBe(1);
+    expect(heat(-3, 2)).toBe(-1);
+    expect(heat(5, 0)).toBe(0);
+    expect(heat(Number.NaN, 0)).toBeNaN();
+    expect(entry(0, 1, "signed")).toBe(128);
+    expect(entry(-1, 1, "signed")).toBe(0);
+    expect(entry(9, 1, "signed")).toBe(256);
+    expect(entry(1, 1, "absolute")).toBe(255);
+    expect(entry(0, 1, "absolute")).toBe(0);
+  });
+
+  it("shows what has no number in grey", () => {
+    expect([...colourise(Float32Array.of(Number.NaN), 1, "signed")]).toEqual([128, 128, 128]);
+  });
+});

@@ -1,0 +1,253 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { headerFor, random } from "../dev/fake";
+import {
+  type Ask,
+  type Ends,
+  type Flight,
+  GIVE_UP,
+  type Outcome,
+  Protocol,
+  SILENCE,
+} from "../src/state/protocol";
+
+type Sent = { kind: string; req: string; seq?: number; visible?: boolean };
+
+class World implements Ends {
+  sent: Sent[] = [];
+  ends: { req: string; kind: string }[] = [];
+  partials = 0;
+  alive = true;
+  timers: { at: number; action: () => void }[] = [];
+  time = 0;
+  protocol = new Protocol(this, () => 100);
+
+  send(content: unknown): boolean {
+    if (this.alive) this.sent.push(content as Sent);
+    return this.alive;
+  }
+  later(milliseconds: number, action: () => void): () => void {
+    const timer = { at: this.time + milliseconds, action };
+    this.timers.push(timer);
+    return () => {
+      this.timers = this.timers.filter((one) => one !== timer);
+    };
+  }
+  pass(milliseconds: number): void {
+    this.time += milliseconds;
+    const due = this.timers.filter((one) => one.at <= this.time);
+    this.timers = this.timers.filter((one) => one.at > this.time);
+    for (const one of due) one.action();
+  }
+  drawn(action: (visible: boolean) => void): void {
+    action(true);
+  }
+  changed(): void {}
+  partial(): void {
+    this.partials++;
+  }
+  ended(flight: Flight, outcome: Outcome): void {
+    this.ends.push({ req: flight.req, kind: outcome.kind });
+  }
+
+  ask(index: number): void {
+    const ask: Ask = {
+      want: { method: "gradient", target: { kind: "logit", index } },
+      label: `class ${index}`,
+    };
+    this.protocol.request(ask);
+  }
+  get req(): string {
+    return this.protocol.flight!.req;
+  }
+}
+
+const BYTES = [new Uint8Array(8)];
+const partial = (req: string, seq: number) => ({
+  kind: "partial",
+  req,
+  seq,
+  done: seq,
+  total: 9,
+  header: headerFor(1, "a", [1, 2, 2], 1),
+});
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+
+describe("one request", () => {
+  it("is sent with a req and a seq and no id, and ends once", () => {
+    world.ask(1);
+    expect(world.sent).toEqual([
+      {
+        v: 1,
+        kind: "request",
+        req: world.req,
+        seq: 101 - 1,
+        want: { method: "gradient", target: { kind: "logit", index: 1 } },
+      },
+    ]);
+    const { req } = world;
+    world.protocol.receive({ kind: "accepted", req });
+    world.protocol.receive({ kind: "done", req, key: "k" });
+    world.protocol.receive({ kind: "done", req, key: "k" });
+    world.protocol.receive({ kind: "error", req, message: "late" });
+    expect(world.ends).toEqual([{ req, kind: "done" }]);
+  });
+
+  // What the state is, what comes, and what the state is then.
+  it.each([
+    ["sent", "accepted", "computing"],
+    ["sent", "progress", "computing"],
+    ["sent", "partial", "computing"],
+    ["sent", "done", null],
+    ["sent", "cancelled", null],
+    ["sent", "error", null],
+    ["waiting", "accepted", "computing"],
+    ["waiting", "progress", "computing"],
+    ["waiting", "partial", "computing"],
+    ["waiting", "done", null],
+    ["waiting", "cancelled", null],
+    ["waiting", "error", null],
+    ["computing", "accepted", "computing"],
+    ["computing", "progress", "computing"],
+    ["computing", "partial", "computing"],
+    ["computing", "done", null],
+    ["computing", "cancelled", null],
+    ["computing", "error", null],
+    ["stopping", "accepted", "stopping"],
+    ["stopping", "progress", "stopping"],
+    ["stopping", "partial", "stopping"],
+    ["stopping", "done", null],
+    ["stopping", "cancelled", null],
+    ["stopping", "error", null],
+  ])("%s, %s: %s", (state, kind, after) => {
+    world.ask(1);
+    const { req } = world;
+    if (state === "waiting") world.pass(SILENCE);
+    if (state === "computing") world.protocol.receive({ kind: "accepted", req });
+    if (state === "stopping") world.protocol.stop();
+    expect(world.protocol.flight?.phase).toBe(state);
+    const message =
+      kind === "partial" ? partial(req, 1) : { kind, req, done: 1, total: 2, key: "k", message: "m" };
+    world.protocol.receive(message, BYTES);
+    expect(world.protocol.flight?.phase ?? null).toBe(after);
+    expect(world.ends).toHaveLength(after ? 0 : 1);
+    expect(world.partials).toBe(kind === "partial" && state !== "stopping" ? 1 : 0);
+    world.pass(100_000);
+    expect(world.ends.length).toBeLessThanOrEqual(1);
+  });
+
+  it("acknowledges each partial once and takes none out of order", () => {
+    world.ask(1);
+    const { req } = world;
+    for (const seq of [0, 2, 1, 2, 3]) world.protocol.receive(partial(req, seq), BYTES);
+    const acks = world.sent.filter((one) => one.kind === "ack");
+    expect(acks.map((one) => [one.seq, one.visible])).toEqual([
+      [0, true],
+      [2, true],
+      [3, true],
+    ]);
+    expect(world.partials).toBe(3);
+  });
+
+  it("ends when the kernel goes, or is gone already", () => {
+    world.ask(1);
+    world.ask(2);
+    world.protocol.gone();
+    expect(world.ends.map((one) => one.kind)).toEqual(["gone"]);
+    world.alive = false;
+    world.ask(3);
+    expect(world.ends.map((one) => one.kind)).toEqual(["gone", "gone"]);
+    expect(world.protocol.flight).toBeNull();
+  });
+});
+
+describe("latest wins", () => {
+  it("cancels once, and sends only the last that was asked for", () => {
+    world.ask(1);
+    const first = world.req;
+    world.ask(2);
+    world.ask(3);
+    expect(world.sent.map((one) => one.kind)).toEqual(["request", "cancel"]);
+    world.protocol.receive({ kind: "cancelled", req: first, reason: "" });
+    expect(world.protocol.flight?.want.target.index).toBe(3);
+    expect(world.protocol.flight!.seq).toBeGreaterThan(100);
+    expect(world.protocol.pending).toBeNull();
+  });
+
+  it("does not ask again for what is in flight", () => {
+    world.ask(1);
+    world.ask(1);
+    expect(world.sent).toHaveLength(1);
+  });
+
+  it("goes on when the one that was cancelled is never heard of again", () => {
+    world.ask(1);
+    world.ask(2);
+    world.pass(GIVE_UP);
+    expect(world.ends).toEqual([{ req: world.sent[0]!.req, kind: "cancelled" }]);
+    expect(world.protocol.flight?.want.target.index).toBe(2);
+  });
+
+  it("stops what is pending too", () => {
+    world.ask(1);
+    world.ask(2);
+    world.protocol.stop();
+    world.protocol.receive({ kind: "cancelled", req: world.req });
+    expect(world.protocol.flight).toBeNull();
+  });
+});
+
+describe("10,000 random messages", () => {
+  it.each([1, 2, 3])("never throw, and every request ends once (%d)", (seed) => {
+    const draw = random(seed);
+    const pick = <T>(of: readonly T[]): T => of[Math.floor(draw() * of.length)]!;
+    const junk = [
+      null,
+      undefined,
+      0,
+      Number.NaN,
+      -1,
+      1e300,
+      "",
+      "x",
+      [],
+      {},
+      true,
+      { req: 1 },
+      "9".repeat(9999),
+    ];
+    const kinds = ["accepted", "progress", "partial", "done", "cancelled", "error", "nonsense", 7, null];
+    const old: string[] = ["never"];
+    for (let i = 0; i < 10_000; i++) {
+      const dice = draw();
+      if (dice < 0.05) world.ask(Math.floor(draw() * 4));
+      else if (dice < 0.07) world.protocol.stop();
+      else if (dice < 0.08) world.pass(600);
+      else if (dice < 0.09) world.protocol.gone();
+      else if (dice < 0.1) world.alive = draw() < 0.8;
+      else if (dice < 0.2) world.protocol.receive(pick(junk), pick(junk));
+      else {
+        const req = draw() < 0.5 && world.protocol.flight ? world.req : pick([...old, ...junk]);
+        const message: Record<string, unknown> = {
+          ...partial("", 0),
+          kind: pick(kinds),
+          req,
+          seq: pick([0, 1, 5, ...junk]),
+        };
+        for (const name of ["done", "total", "key", "message", "header"])
+          if (draw() < 0.2) message[name] = pick(junk);
+        world.protocol.receive(message, draw() < 0.7 ? BYTES : pick(junk));
+      }
+      if (world.protocol.flight) old[i % 7] = world.req;
+    }
+    world.alive = true;
+    world.protocol.stop();
+    world.pass(GIVE_UP);
+    const requests = world.sent.filter((one) => one.kind === "request").map((one) => one.req);
+    expect(requests.length).toBeGreaterThan(20);
+    for (const req of requests) expect(world.ends.filter((one) => one.req === req)).toHaveLength(1);
+  });
+});
