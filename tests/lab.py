@@ -137,7 +137,7 @@ class Lab:
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         self.wait_until_idle()
 
-    def wait_until_idle(self, timeout: float = 90_000) -> None:
+    def wait_until_idle(self, timeout: float = 40_000) -> None:
         self.page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=timeout)
 
     def cell(self, number: int) -> Locator:
@@ -148,18 +148,25 @@ class Lab:
         self.cell(number).locator(".jp-InputArea-editor").click()
         self.page.keyboard.press("Control+Enter")
 
-    def run(self, number: int, timeout: float = 120_000) -> str:
+    def run(self, number: int, timeout: float = 60_000) -> str:
         """Run a cell, wait for it, and give what it printed."""
         cell = self.cell(number)
         before = cell.locator(".jp-InputArea-prompt").inner_text()
         self.start(number)
-        self.page.wait_for_function(
-            """([cell, before]) => { const text = cell.querySelector('.jp-InputArea-prompt').innerText;
-               return /\\[\\d+\\]/.test(text) && text !== before; }""",
-            arg=[cell.element_handle(), before],
-            timeout=timeout,
-        )
-        return self.text(number)
+        asked = time.monotonic()
+        # Asked of the locator each time: JupyterLab may exchange a cell's elements while it runs.
+        limit = time.monotonic() + timeout / 1000
+        while time.monotonic() < limit:
+            prompt = cell.locator(".jp-InputArea-prompt").inner_text()
+            if prompt != before and re.search(r"\[\d+\]", prompt):
+                return self.text(number)
+            # A notebook looks idle for a moment before its kernel is connected, and then runs nothing.
+            if prompt.strip() == "[ ]:" and time.monotonic() - asked > 2:
+                self.start(number)
+                asked = time.monotonic()
+            self.page.wait_for_timeout(50)
+        self.page.screenshot(path=str(self.server.folder / "late.png"))
+        raise AssertionError(f"cell {number} did not end: {prompt!r}; see {self.server.folder}/late.png")
 
     def text(self, number: int) -> str:
         outputs = self.cell(number).locator(".jp-OutputArea-output pre")

@@ -2,7 +2,8 @@
 import widget from "../src/index";
 import { FakeModel, gradientMap, headerFor, pack } from "./fake";
 
-const SIDE = 224;
+const query = new URLSearchParams(location.search);
+const SIDE = Number(query.get("side") ?? 224);
 const SHAPE = [3, SIDE, SIDE] as const;
 const NAMES: Record<number, string> = {
   281: "tabby, tabby cat",
@@ -26,7 +27,6 @@ function picture(): Uint8Array {
 }
 
 const given = globalThis as { photo?: number[]; theModel?: FakeModel };
-const query = new URLSearchParams(location.search);
 const labels = Array.from({ length: 1000 }, (_, i) => NAMES[i] ?? `thing number ${i}`);
 const probable = [282, 285, 281, 287, 292];
 const probability = [0.389, 0.361, 0.172, 0.0312, 0.0008];
@@ -49,7 +49,7 @@ const model = new FakeModel({
     score_kind: "logit",
     notes: [],
   },
-  _image: given.photo ? new Uint8Array(given.photo) : picture(),
+  _image: given.photo?.length === 3 * SIDE * SIDE ? new Uint8Array(given.photo) : picture(),
   _labels: labels,
   _maps: [],
   _status: { state: "idle", want: null, message: "", traceback: "" },

@@ -19,7 +19,7 @@ const MAPS: [string, Float32Array, number][] = [
   ["ties", noise(400, 2, (v) => Math.round(v)), 20],
   ["missing", noise(400, 3, (v, i) => (i % 7 ? v : [nan, inf, -inf][i % 3]!)), 20],
   ["zero", new Float32Array(400), 20],
-  ["both zeros", noise(400, 4, (v, i) => (i % 2 ? 0 : -0)), 20],
+  ["both zeros", noise(400, 4, (_, i) => (i % 2 ? 0 : -0)), 20],
   ["all negative", noise(400, 5, (v) => -Math.abs(v)), 20],
   ["nothing finite", new Float32Array(16).fill(nan), 4],
   ["one pixel", Float32Array.of(-3), 1],
@@ -32,16 +32,18 @@ const MAPS: [string, Float32Array, number][] = [
 ];
 
 describe("reduceChannels", () => {
-  const three = Float32Array.of(1, -2, nan, 0, 1, -3, 2, 0, inf, 1, 2, -0, -inf, 0.5, 1);
+  // Five pixels; each row is one channel.
+  const rows = [
+    [1, -2, nan, 0, 1],
+    [-3, 2, 0, inf, 1],
+    [2, -0, -inf, 0.5, 1],
+  ];
+  const three = Float32Array.from(rows.flat());
   it("takes the largest magnitude", () => {
-    expect([...reduceChannels(three, 3, "absolute")]).toEqual(
-      [3, 2, nan, inf, 1].map((v) => (v === inf ? nan : v)),
-    );
+    expect([...reduceChannels(three, 3, "absolute")]).toEqual([3, 2, nan, nan, 1]);
   });
   it("adds", () => {
-    expect([...reduceChannels(three, 3, "signed")]).toEqual(
-      [-2 + 2 - 0 + 0 - 0, 0, nan, nan, 2].map((v, i) => (i === 0 ? -2 : v)),
-    );
+    expect([...reduceChannels(three, 3, "signed")]).toEqual([0, 0, nan, nan, 3]);
   });
   it("keeps a missing number missing whichever channel has it", () => {
     for (let c = 0; c < 3; c++) {
@@ -66,7 +68,7 @@ describe.each(MAPS)("%s", (_, values, width) => {
 
     it("is in order, and each finite pixel is there once", () => {
       const order = argsort(map);
-      for (let k = 1; k < order.length; k++) expect(map[order[k - 1]!]! <= map[order[k]!]!).toBe(true);
+      expect(order.every((at, k) => k === 0 || map[order[k - 1]!]! <= map[at]!)).toBe(true);
       expect(new Set(order).size).toBe(map.filter(Number.isFinite).length);
     });
 

@@ -24,7 +24,7 @@ function parse(name: string, hex: string): Table {
 /** 256 entries for absolute; 257 for signed, whose middle entry is the neutral of exactly zero. */
 export function tableFor(sign: Sign, name: string = DEFAULT_TABLE[sign]): Table {
   const tables: Record<string, string> = sign === "absolute" ? raw.sequential : raw.diverging;
-  const known = tables[name] === undefined ? DEFAULT_TABLE[sign] : name;
+  const known = Object.hasOwn(tables, name) ? name : DEFAULT_TABLE[sign];
   const key = `${sign}/${known}`;
   let table = parsed.get(key);
   if (!table) {

@@ -1,5 +1,6 @@
 import { make } from "./dom";
 
+const LEAD = 100;
 const PAUSE = 1000;
 
 /** A live region that speaks at most once a second, and then of what is so by then. */
@@ -15,7 +16,8 @@ export class Announcer {
   say(words: () => string): void {
     if (this.signal.aborted) return;
     this.#next = words;
-    if (this.#timer === null) this.#speak();
+    // Not before what is to be read aloud has been drawn.
+    this.#timer ??= setTimeout(() => this.#speak(), LEAD);
   }
 
   #speak(): void {

@@ -1,7 +1,7 @@
 import { percent } from "../map/format";
 import { percentAt, positionOf, STEPS } from "../map/scale";
 import type { Store } from "../state/store";
-import { make, oncePerFrame, setAttribute, setText, uniqueId } from "./dom";
+import { make, setAttribute, setText, uniqueId } from "./dom";
 import type { Scene } from "./scene";
 
 /** Sign, threshold and opacity: choices of the view, which never wait for anything. */
@@ -78,7 +78,7 @@ export function keptWords(area: number, mass: number | null): string {
   return `keeps the strongest ${percent(100 * area)} of the area${share}`;
 }
 
-/** A slider sets its trait once a frame while it moves, and saves it once when it is let go. */
+/** A slider sets its trait while it moves, which browsers tell of once a frame, and saves it once when it is let go. */
 function drag(
   input: HTMLInputElement,
   store: Store,
@@ -86,29 +86,8 @@ function drag(
   trait: string,
   valueAt: (position: number) => number,
 ): void {
-  let moved = false;
-  const apply = () => {
-    if (!moved) return;
-    moved = false;
-    store.set(trait, valueAt(input.valueAsNumber));
-  };
-  const soon = oncePerFrame(signal, apply);
-  input.addEventListener(
-    "input",
-    () => {
-      moved = true;
-      soon();
-    },
-    { signal },
-  );
-  input.addEventListener(
-    "change",
-    () => {
-      apply();
-      store.save();
-    },
-    { signal },
-  );
+  input.addEventListener("input", () => store.set(trait, valueAt(input.valueAsNumber)), { signal });
+  input.addEventListener("change", () => store.save(), { signal });
 }
 
 function slider(name: string, input: HTMLInputElement, says: HTMLElement, more?: HTMLElement): HTMLElement {

@@ -45,6 +45,7 @@ class View {
   /** Chosen with the pointer or in numbers; until then the strongest pixel is looked at. */
   #place: Place | null = null;
   #said = "";
+  #prepared: Float32Array | null = null;
 
   constructor(
     readonly store: Store,
@@ -111,6 +112,19 @@ class View {
     this.#classes.update(scene);
     this.#stage.describe(describe(scene));
     this.#speak(scene);
+    this.#prepare(scene);
+  }
+
+  /** Sorts the other sign's map while nothing else is to do, so that it is there when it is asked for. */
+  #prepare({ store, drawn, sign }: Scene): void {
+    const loaded = drawn?.loaded;
+    if (!loaded || loaded.values === this.#prepared || store.partial) return;
+    this.#prepared = loaded.values;
+    const later = globalThis.requestIdleCallback ?? ((action: () => void) => setTimeout(action, 200));
+    later(() => {
+      if (this.signal.aborted || this.#drawn?.loaded.values !== loaded.values) return;
+      store.maps.field(loaded, sign === "signed" ? "absolute" : "signed");
+    });
   }
 
   #readFrame(): void {

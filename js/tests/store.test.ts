@@ -1,0 +1,209 @@
+import { describe, expect, it } from "vitest";
+import { FakeModel, gradientMap, headerFor, pack } from "../dev/fake";
+import { type HostModel, Model } from "../src/state/model";
+import { join } from "../src/state/registry";
+
+const SHAPE = [3, 8, 8] as const;
+
+function model(more: Record<string, unknown> = {}): FakeModel {
+  const info = {
+    classes: 10,
+    prediction: [{ index: 1, label: "one", probability: 0.5 }],
+    score_kind: "logit",
+  };
+  const fake = new FakeModel({ _info: info, _labels: [], _maps: [], shown: "", sign: "absolute", ...more });
+  hold(fake, 1, 0);
+  fake.set("shown", "gradient/logit/1");
+  return fake;
+}
+
+function hold(fake: FakeModel, index: number, slot: number): string {
+  const { bytes, scale } = pack(gradientMap(SHAPE, index));
+  fake.set(`_slot_${slot}`, new DataView(bytes.buffer));
+  const header = headerFor(index, `class ${index}`, SHAPE, scale, slot);
+  fake.set("_maps", [...(fake.get("_maps") as unknown[]), header]);
+  return header.key;
+}
+
+/** Hosts give each view a proxy of its own. */
+function proxy(fake: FakeModel): HostModel {
+  return {
+    get: fake.get.bind(fake),
+    set: fake.set.bind(fake),
+    save_changes: fake.save_changes.bind(fake),
+    on: fake.on.bind(fake),
+    off: fake.off.bind(fake),
+    send: fake.send.bind(fake),
+  };
+}
+
+const requests = (fake: FakeModel) => fake.sent.filter((one) => (one as { kind: string }).kind === "request");
+const reqOf = (fake: FakeModel) => (requests(fake).at(-1) as { req: string }).req;
+
+const fail: () => never = () => {
+  throw new Error("not here");
+};
+
+describe("a class", () => {
+  it("that is held is shown at once, with one save and no message", () => {
+    const fake = model();
+    const key = hold(fake, 2, 1);
+    const { store } = join(fake);
+    fake.saves = 0;
+    store.choose(2);
+    expect([fake.get("shown"), fake.saves, fake.sent]).toEqual([key, 1, []]);
+  });
+
+  it("that is not held is asked for, and shown when it is here", () => {
+    const fake = model();
+    const { store } = join(fake);
+    store.choose(3);
+    expect(requests(fake)).toMatchObject([
+      { want: { method: "gradient", target: { kind: "logit", index: 3 } } },
+    ]);
+    expect(fake.get("shown")).toBe("gradient/logit/1");
+    const key = hold(fake, 3, 1);
+    fake.saves = 0;
+    const done = { kind: "done", req: reqOf(fake), key };
+    fake.reply(done);
+    fake.reply(done);
+    expect([fake.get("shown"), fake.saves, store.wanted]).toEqual([key, 1, null]);
+  });
+
+  it("is shown also when the reply overtakes the map", () => {
+    const fake = model();
+    const { store } = join(fake);
+    store.choose(3);
+    fake.reply({ kind: "done", req: reqOf(fake), key: "gradient/logit/3" });
+    expect(store.shown).toBe("gradient/logit/1");
+    hold(fake, 3, 1);
+    expect(store.shown).toBe("gradient/logit/3");
+  });
+
+  it("is not forced on someone who has gone on", () => {
+    const fake = model();
+    const { store } = join(fake);
+    store.choose(3);
+    const req = reqOf(fake);
+    store.choose(1);
+    hold(fake, 3, 1);
+    fake.reply({ kind: "done", req, key: "gradient/logit/3" });
+    expect(store.shown).toBe("gradient/logit/1");
+    store.choose(4);
+    fake.set("shown", "gradient/logit/3");
+    hold(fake, 4, 2);
+    fake.reply({ kind: "done", req: reqOf(fake), key: "gradient/logit/4" });
+    expect(store.shown).toBe("gradient/logit/3");
+  });
+
+  it("that fails says so until something else is chosen, and once only", () => {
+    const fake = model();
+    const { store } = join(fake);
+    store.choose(3);
+    const said = { message: "no memory", traceback: "line 1" };
+    fake.reply({ kind: "error", req: reqOf(fake), ...said });
+    fake.set("_status", { state: "error", want: null, ...said });
+    expect(store.trouble).toMatchObject(said);
+    expect(store.shown).toBe("gradient/logit/1");
+    store.choose(1);
+    expect([store.trouble, store.statusTrouble]).toEqual([null, null]);
+    fake.set("_status", { state: "computing", want: null, message: "", traceback: "" });
+    fake.set("_status", { state: "error", want: null, ...said });
+    expect(store.statusTrouble).toEqual(said);
+  });
+});
+
+describe("views of one model", () => {
+  it("share a store, through proxies too, and other models do not", () => {
+    const fake = model();
+    const first = join(proxy(fake));
+    const second = join(proxy(fake));
+    const other = join(proxy(model()));
+    expect(second.store).toBe(first.store);
+    expect(other.store).not.toBe(first.store);
+    first.leave();
+    second.store.choose(3);
+    expect(requests(fake)).toHaveLength(1);
+    const partial = { kind: "partial", req: reqOf(fake), seq: 0, header: headerFor(3, "c", SHAPE, 1) };
+    fake.reply(partial, [new Uint8Array(384)]);
+    expect(second.store.partial?.header.key).toBe("gradient/logit/3");
+    second.leave();
+    expect(fake.listening()).toBe(0);
+    other.leave();
+  });
+
+  it("decode and sort a map once", () => {
+    const fake = model();
+    const { store } = join(fake);
+    const loaded = store.load(store.headers[0]!)!;
+    expect(store.load(store.headers[0]!)!.values).toBe(loaded.values);
+    expect(store.maps.field(loaded, "signed")).toBe(
+      store.maps.field(store.load(store.headers[0]!)!, "signed"),
+    );
+    fake.set("_slot_0", new Uint8Array(384));
+    expect(store.load(store.headers[0]!)!.values).not.toBe(loaded.values);
+    fake.set("_slot_0", new Uint8Array(3));
+    expect(store.load(store.headers[0]!)).toBeNull();
+  });
+});
+
+describe("hosts", () => {
+  const hosts: [string, HostModel][] = [
+    ["nothing at all", {}],
+    ["get alone", { get: () => undefined }],
+    ["all that throws", { get: fail, set: fail, save_changes: fail, on: fail, off: fail, send: fail }],
+  ];
+  it.each(hosts)("with %s never raise", (_, raw) => {
+    const { store, leave } = join(raw);
+    store.set("sign", "signed");
+    store.set("threshold", 5);
+    store.choose(3);
+    store.stop();
+    store.save();
+    expect([store.sign, store.threshold, store.opacity, store.headers.length]).toEqual(["signed", 5, 0.6, 0]);
+    expect([store.info.classes, store.shown, store.status.state]).toEqual([0, "", "idle"]);
+    leave();
+  });
+
+  it("that cannot take a listener off are not heard any more all the same", () => {
+    const fake = model();
+    let heard = 0;
+    const off = new Model({ ...proxy(fake), off: () => fail() }).on("change:sign", () => heard++);
+    fake.set("sign", "signed");
+    off();
+    fake.set("sign", "absolute");
+    expect(heard).toBe(1);
+  });
+
+  it("say when the kernel is gone, and a later word of it is believed", () => {
+    const fake = model();
+    const { store } = join(fake);
+    store.choose(3);
+    fake.emit("comm_live_update");
+    expect([store.gone, store.wanted]).toEqual([true, null]);
+    fake.set("_status", { state: "computing" });
+    expect(store.gone).toBe(false);
+    fake.send = () => fail();
+    store.choose(3);
+    expect(store.gone).toBe(true);
+  });
+
+  it("may give anything for a trait", () => {
+    for (const junk of [null, 3, "x", [], {}, [null, 3], Number.NaN, { state: 7, want: 3 }]) {
+      const fake = model();
+      const { store } = join(fake);
+      for (const name of Object.keys(fake.state)) fake.set(name, junk);
+      expect(["absolute", "signed"]).toContain(store.sign);
+      for (const value of [store.threshold, store.opacity, store.clip])
+        expect(Number.isFinite(value)).toBe(true);
+      void [
+        store.headers,
+        store.labels.find("a", 5),
+        store.status,
+        store.statusTrouble,
+        store.shown,
+        store.info,
+      ];
+    }
+  });
+});
