@@ -46,7 +46,7 @@ PIXELS = """canvas => {
 }"""
 
 
-# The page's own web sockets, before anything of the page runs: what it sends is written down, and a cut lets nothing by.
+# Runs before anything of the page: what it sends is written down, and a cut lets nothing by.
 TAP = """
 window.__cut = false;
 window.__sent = [];
