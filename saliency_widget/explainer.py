@@ -156,6 +156,61 @@ class Explainer:
         return Step(attributions, estimate.done, estimate.total, estimate.final)
 
 
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """Validated arguments: all that is left to do is to take :meth:`steps`.
+
+    Attributes
+    ----------
+    explainer
+        The model and the picture.
+    targets
+        Resolved, in the order in which they were given.
+    method
+        The method.
+    many
+        Whether the targets were given as a list.
+    """
+
+    explainer: Explainer
+    targets: tuple[Target, ...]
+    method: Method
+    many: bool
+
+    def steps(self) -> Iterator[Step]:
+        """Run the method and yield its estimates."""
+        return self.explainer.steps(self.targets, self.method)
+
+    def result(self, step: Step) -> Attribution | list[Attribution]:
+        """What the user gets of a step: a list where a list was given."""
+        return list(step.attributions) if self.many else step.attributions[0]
+
+
+def make_ready(
+    model: Any, image: Any, *, target: Any, method: Any, preprocess: Any, labels: Any, stacklevel: int
+) -> Ready:
+    """Validate everything, cheap things first, and predict.
+
+    Parameters
+    ----------
+    model, image, target, method, preprocess, labels
+        As in :func:`explain`.
+    stacklevel
+        How many calls lie between this one and the user's line, to which warnings point.
+    """
+    chosen = as_method(method)
+    many = isinstance(target, (list, tuple))
+    wanted = list(target) if many else [target]
+    if not wanted:
+        raise InputError("target", target, "is an empty list", "Give at least one class, or None for the prediction.")
+    specs = [as_target(one) for one in wanted]
+    explainer = Explainer(model, image, preprocess=preprocess, labels=labels)
+    targets = tuple(explainer.resolve(spec) for spec in specs)
+    for note in explainer.notes:
+        warnings.warn(f"model: {note}", SaliencyWarning, stacklevel=stacklevel + 1)
+    return Ready(explainer, targets, chosen, many)
+
+
 def stream(
     model: Any,
     image: Any,
@@ -174,13 +229,8 @@ def stream(
     Attribution or list of Attribution
         A list if ``target`` is one.
     """
-    explainer, targets, chosen, many = _ready(model, image, target, method, preprocess, labels)
-
-    def estimates() -> Iterator[Attribution | list[Attribution]]:
-        for step in explainer.steps(targets, chosen):
-            yield list(step.attributions) if many else step.attributions[0]
-
-    return estimates()
+    ready = make_ready(model, image, target=target, method=method, preprocess=preprocess, labels=labels, stacklevel=2)
+    return (ready.result(step) for step in ready.steps())
 
 
 def explain(
@@ -227,43 +277,21 @@ def explain(
     ModelError
         The model cannot be explained as it is.
     """
-    explainer, targets, chosen, many = _ready(model, image, target, method, preprocess, labels)
+    ready = make_ready(model, image, target=target, method=method, preprocess=preprocess, labels=labels, stacklevel=2)
     last: Step | None = None
-    steps = explainer.steps(targets, chosen)
     if progress:
         from tqdm.auto import tqdm
 
-        with tqdm(desc=chosen.label, leave=False) as bar:
-            for step in steps:
+        with tqdm(desc=ready.method.label, leave=False) as bar:
+            for step in ready.steps():
                 bar.total = step.total
                 bar.update(step.done - bar.n)
                 last = step
     else:
-        for step in steps:
+        for step in ready.steps():
             last = step
     assert last is not None, "a method yields at least one estimate"
-    return list(last.attributions) if many else last.attributions[0]
-
-
-def warn_of(notes: Sequence[str], stacklevel: int) -> None:
-    """Raise each note as a warning at the line of the user's that led here."""
-    for note in notes:
-        warnings.warn(f"model: {note}", SaliencyWarning, stacklevel=stacklevel + 1)
-
-
-def _ready(
-    model: Any, image: Any, target: Any, method: Any, preprocess: Any, labels: Any
-) -> tuple[Explainer, list[Target], Method, bool]:
-    chosen = as_method(method)
-    many = isinstance(target, (list, tuple))
-    wanted = list(target) if many else [target]
-    if not wanted:
-        raise InputError("target", target, "is an empty list", "Give at least one class, or None for the prediction.")
-    specs = [as_target(one) for one in wanted]
-    explainer = Explainer(model, image, preprocess=preprocess, labels=labels)
-    targets = [explainer.resolve(spec) for spec in specs]
-    warn_of(explainer.notes, stacklevel=3)
-    return explainer, targets, chosen, many
+    return ready.result(last)
 
 
 def _record(target: Target) -> TargetRecord:

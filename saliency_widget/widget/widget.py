@@ -10,9 +10,9 @@ import traitlets as t
 from saliency_widget.attribution import Attribution
 from saliency_widget.display.reduce import check_sign
 from saliency_widget.errors import InputError, SaliencyError
-from saliency_widget.explainer import Explainer, warn_of
+from saliency_widget.explainer import Explainer, make_ready
 from saliency_widget.methods.base import Method, as_method
-from saliency_widget.targets import Target, as_target, target_of_kind
+from saliency_widget.targets import Target, target_of_kind
 from saliency_widget.widget import protocol
 from saliency_widget.widget.frontend import esm
 from saliency_widget.widget.reporter import Reporter
@@ -91,17 +91,14 @@ class SaliencyWidget(Synced):
         for name in kwargs:
             if name not in self.class_trait_names() or name.startswith("_"):
                 raise TypeError(f"SaliencyWidget() got an unexpected keyword argument {name!r}")
-        chosen = as_method(method)
-        specs = [as_target(one) for one in (target if isinstance(target, (list, tuple)) else [target])]
-        if not specs:
-            raise InputError("target", target, "is an empty list", "Give at least one class, or None.")
-        explainer = Explainer(model, image, preprocess=preprocess, labels=labels)
-        targets = [explainer.resolve(spec) for spec in specs]
-        warn_of(explainer.notes, stacklevel=2)
+        ready = make_ready(
+            model, image, target=target, method=method, preprocess=preprocess, labels=labels, stacklevel=2
+        )
+        explainer = ready.explainer
 
         self._esm = esm()
         self._explainer: Explainer | None = explainer
-        self._method: Method = chosen
+        self._method: Method = ready.method
         self._attributions: dict[str, Attribution] = {}
         self._reporter = Reporter(self)
         super().__init__(
@@ -117,7 +114,7 @@ class SaliencyWidget(Synced):
         )
         self._session = Session(explainer, self._reporter, self._changed)
         self.on_msg(self._on_custom)
-        first, *others = [self._order(one) for one in targets]
+        first, *others = [self._order(one) for one in ready.targets]
         likely = [self._order(explainer.resolve(one.index)) for one in explainer.prediction]
         ahead = {order.key: order for order in (*others, *likely) if order.key != first.key}
         self._session.ask(first)
