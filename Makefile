@@ -22,7 +22,7 @@ demo: install ## set up what is missing and open JupyterLab on the quickstart (P
 
 install: $(DONE)/python saliency_widget/static/widget.js ## environment, front end, package with the demo and test extras
 
-test: lint types test-js test-py test-browser ## everything that decides whether a change may land
+test: lint types test-js test-py test-browser test-package ## everything that decides whether a change may land
 
 lint: install ## ruff, import layers, biome
 	$(BIN)/ruff check .
@@ -70,7 +70,7 @@ $(DONE)/venv:
 $(DONE)/node: package.json package-lock.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
 		{ echo "Node 20 or newer is needed."; exit 1; }
-	npm install --no-audit --no-fund --no-save
+	npm ci --no-audit --no-fund
 	@mkdir -p $(DONE) && touch $@
 
 saliency_widget/static/widget.js: $(DONE)/node $(JS)

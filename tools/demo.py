@@ -19,7 +19,9 @@ def main() -> None:
         sys.executable,
         "-m",
         "jupyterlab",
-        "notebooks/quickstart.ipynb",
+        # The printed address leads to the notebook, also where no browser is opened.
+        "--ServerApp.root_dir=notebooks",
+        "--LabApp.default_url=/lab/tree/quickstart.ipynb",
         f"--ServerApp.port={options.port}",
         f"--ServerApp.open_browser={options.browser == '1'}",
     ]

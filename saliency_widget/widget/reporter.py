@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from saliency_widget.widget.session import Order
     from saliency_widget.widget.widget import SaliencyWidget
 
+# Seconds between two messages that only say how far the work is.
+_PROGRESS_EVERY = 0.2
+
 
 class Reporter:
     """The widget's :class:`~saliency_widget.widget.session.Sink`. Every method is called with the widget's lock held.
@@ -35,6 +38,7 @@ class Reporter:
         self._widget = weakref.ref(widget)
         self._credit = Credit()
         self._sent = 0
+        self._told = float("-inf")
         self.slots = Slots()
         self.error: SaliencyError | None = None
 
@@ -52,11 +56,17 @@ class Reporter:
         widget._status = status_of("computing", order)
 
     def estimate(self, order: Order, step: Step) -> None:
-        """Send a partial map, if somebody looks and the line is free."""
+        """Send a partial map, if somebody looks and the line is free; otherwise say how far the work is."""
         widget = self._widget()
         now = time.monotonic()
-        if widget is None or order.req is None or not self._credit.may_send(now):
+        if widget is None or order.req is None:
             return
+        if not self._credit.may_send(now):
+            if now - self._told >= _PROGRESS_EVERY:
+                self._told = now
+                widget.send(protocol.progress(order.req, step.done, step.total))
+            return
+        self._told = now
         attribution = step.attributions[0]
         packed = encode_half(attribution.values)
         header = header_of(order.key, attribution, packed)

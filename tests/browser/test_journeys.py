@@ -1,4 +1,4 @@
-"""Journeys that are written and not yet seen to pass; they move to test_quickstart.py one by one as they do."""
+"""What a person does with the widget in a real JupyterLab, step by step, and what the page must then show."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import base64
 import numpy as np
 import pytest
 
-from tests.browser.test_quickstart import Widget, Wire, quick, truth, wire
+from tests.browser.page import Widget, Wire, truth
 from tests.lab import Lab, Server
-
-__all__ = ["quick", "wire"]
 
 
 @pytest.mark.parametrize("sign", ["absolute", "signed"])

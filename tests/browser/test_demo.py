@@ -1,0 +1,62 @@
+"""What `make demo` starts, opened at the address that it prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    port = free_port()
+    environment = {**os.environ, "HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
+    for name in ("RUNTIME", "DATA"):
+        environment[f"JUPYTER_{name}_DIR"] = str(tmp_path / name.lower())
+    command = [sys.executable, str(ROOT / "tools" / "demo.py"), "--port", str(port), "--browser", "0"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    yield port, process
+    process.terminate()
+    process.wait(20)
+
+
+def printed_address(port: int, process: subprocess.Popen[bytes]) -> str:
+    assert process.stdout is not None
+    text = b""
+    with selectors.DefaultSelector() as ready:
+        ready.register(process.stdout, selectors.EVENT_READ)
+        limit = time.monotonic() + 60
+        while time.monotonic() < limit:
+            if ready.select(1):
+                text += os.read(process.stdout.fileno(), 65536)
+            found = re.search(rf"http://(?:localhost|127\.0\.0\.1):{port}/\S*token=\w+".encode(), text)
+            if found:
+                return found.group().decode()
+    raise AssertionError(text.decode())
+
+
+def test_the_printed_address_opens_the_quickstart(
+    context: BrowserContext, demo: tuple[int, subprocess.Popen[bytes]]
+) -> None:
+    page = context.new_page()
+    page.goto(printed_address(*demo))
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    assert "What does a classifier look at?" in page.locator(".jp-Notebook").inner_text()
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)
