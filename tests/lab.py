@@ -62,6 +62,15 @@ class Server:
         notebook = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
         (self.folder / name).write_text(json.dumps(notebook), "utf-8")
 
+    def write_setting(self, extension: str, plugin: str, settings: dict[str, Any]) -> None:
+        """Set what a person would choose in JupyterLab's settings, for pages that are opened from now on."""
+        request = urllib.request.Request(
+            f"{self.url}/lab/api/settings/@jupyterlab/{extension}:{plugin}?token={self.token}",
+            data=json.dumps({"raw": json.dumps(settings)}).encode(),
+            method="PUT",
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
     def kernels(self) -> list[dict[str, Any]]:
         with urllib.request.urlopen(f"{self.url}/api/kernels?token={self.token}", timeout=10) as answer:
             return json.load(answer)

@@ -35,6 +35,11 @@ describe("numbers in words", () => {
     expect(said).toEqual(["0%", "<0.01%", "0.52%", "5%", "38.9%", "99.95%", "99.99%", "99.99%", "100%"]);
   });
 
+  it("keeps its decimal in a column of shares", () => {
+    const said = [0, 0.5, 1, 17, 39.28, 100].map((v) => percent(v, true).replace("\u00a0", ""));
+    expect(said).toEqual(["0%", "0.5%", "1.0%", "17.0%", "39.3%", "100%"]);
+  });
+
   it("shortens by characters", () => {
     expect(shorten("a".repeat(10000))).toHaveLength(60);
     expect(shorten("😀".repeat(70), 3)).toBe("😀😀…");

@@ -107,7 +107,11 @@ class Widget:
 
     def pixels(self) -> np.ndarray:
         """RGBA of the map's canvas."""
-        height, width, data = self.canvas.evaluate(PIXELS)
+        return self.pixels_of(self.canvas)
+
+    def pixels_of(self, canvas: Locator) -> np.ndarray:
+        """RGBA of a canvas."""
+        height, width, data = canvas.evaluate(PIXELS)
         return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
 
     def point_at(self, row: int, column: int) -> None:

@@ -36,3 +36,15 @@ def test_the_prediction_is_said_and_is_a_cat(quick: tuple[Lab, Widget]) -> None:
     assert "not what caused it" in text
     assert "logit per full-scale pixel" in text
     assert "99th percentile" in text
+
+
+def test_the_colour_bar_is_whole_while_nothing_is_hidden(quick: tuple[Lab, Widget]) -> None:
+    _, widget = quick
+    bar = widget.root.locator("canvas.bar")
+    assert (widget.pixels_of(bar)[..., 3] == 255).all()
+    widget.threshold.focus()
+    widget.page.keyboard.press("End")
+    widget.root.locator("[data-field='area']:not([data-value='1'])").wait_for()
+    hidden = widget.pixels_of(bar)[0, :, 3] == 0
+    assert hidden[: len(hidden) // 2].all(), "a thousandth of the area is left, and the bar says which colours"
+    assert not hidden[-1]

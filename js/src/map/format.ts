@@ -20,15 +20,15 @@ export function signed3(value: number): string {
   return value > 0 ? `+${number3(value)}` : number3(value);
 }
 
-/** A percentage that never claims 0 or 100 where it is neither. */
-export function percent(value: number): string {
+/** A percentage that never claims 0 or 100 where it is neither; `column` keeps the decimal, so that a list lines up. */
+export function percent(value: number, column = false): string {
   if (value <= 0) return `0${NBSP}%`;
   if (value >= 100) return `100${NBSP}%`;
   if (value < 0.01) return `<0.01${NBSP}%`;
   // Downwards: what is not the whole is not called the whole.
   if (value > 99.9) return `${(Math.floor(value * 100) / 100).toFixed(2)}${NBSP}%`;
-  const text = value < 1 ? Number(value.toPrecision(2)).toString() : Number(value.toFixed(1)).toString();
-  return `${text}${NBSP}%`;
+  const text = value < 1 ? Number(value.toPrecision(2)).toString() : value.toFixed(1);
+  return `${column ? text : Number(text)}${NBSP}%`;
 }
 
 export function count(value: number): string {

@@ -42,7 +42,8 @@ export class Bar {
   #draw(scene: Scene): void {
     const { drawn, sign } = scene;
     const level = drawn?.level ?? 0;
-    const cut = drawn && level > 0 ? drawn.kept.cut / level : 0;
+    // Where nothing is hidden, no colour is: the weakest pixel's own value is then no bound.
+    const cut = drawn && level > 0 && drawn.kept.area < 1 ? drawn.kept.cut / level : 0;
     const state = `${sign} ${drawn?.table.name} ${level > 0} ${cut}`;
     if (state === this.#drawn) return;
     this.#drawn = state;

@@ -49,7 +49,7 @@ export class Classes {
       setText(name!, shorten(row.label, 200));
       setAttribute(name!, "title", row.label.slice(0, 500));
       meter!.style.setProperty("--share", String(Math.max(0, Math.min(1, row.probability ?? 0))));
-      setText(number!, row.probability === null ? "" : percent(100 * row.probability));
+      setText(number!, row.probability === null ? "" : percent(100 * row.probability, true));
       setAttribute(button, "aria-pressed", String(row.index === shown));
       setAttribute(button, "aria-busy", row.index === wanted ? "true" : null);
       setAttribute(button, "data-held", store.held(row.index) !== null);
