@@ -14,6 +14,10 @@ from saliency_widget.targets import Logit, Target
 _WANTED = "A model to explain maps pictures (N, C, H, W) to floating scores (N, classes)"
 
 
+class NoScoresError(ModelError):
+    """What a model returned holds no scores (N, classes)."""
+
+
 def logits_of(output: Any, rows: int) -> Tensor:
     """The scores (rows, classes) in a model's output.
 
@@ -21,23 +25,26 @@ def logits_of(output: Any, rows: int) -> Tensor:
 
     Raises
     ------
-    ModelError
+    NoScoresError
         There are no such scores; the message names the shape and what would be right.
     """
     tensor = _tensor_in(output)
     if tensor is None:
-        raise ModelError(
+        raise NoScoresError(
             f"the model returned {_describe(output)}, in which there is no one tensor of scores. {_WANTED}: wrap it in "
-            "a module that returns them."
+            "a module that returns them, or explain a Score of what it returns."
         )
     shape = tuple(tensor.shape)
     if not tensor.is_floating_point():
-        raise ModelError(
+        raise NoScoresError(
             f"the model returned {tensor.dtype} of shape {shape}. {_WANTED}: return the scores, not the class they "
             "pick."
         )
     if tensor.dim() != 2 or shape[0] != rows or shape[1] == 0:
-        raise ModelError(f"the model returned shape {shape} for {_pictures(rows)}. {_WANTED}{_remedy(shape, rows)}.")
+        raise NoScoresError(
+            f"the model returned shape {shape} for {_pictures(rows)}. {_WANTED}{_remedy(shape, rows)}, or "
+            "explain a Score of what it returns."
+        )
     return tensor
 
 
@@ -45,7 +52,7 @@ def has_logits(output: Any, rows: int) -> bool:
     """Whether there are scores (rows, classes) in a model's output."""
     try:
         logits_of(output, rows)
-    except ModelError:
+    except NoScoresError:
         return False
     return True
 

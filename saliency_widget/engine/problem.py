@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -336,6 +337,9 @@ def _model_raised(error: Exception, shape: tuple[int, ...]) -> str:
             "the model's forward uses torch.inference_mode, through which no gradient can pass. Use torch.no_grad "
             "there, or nothing: the engine needs the graph."
         )
+    missing = re.search(r"missing \d+ required [a-z-]+ arguments?: (.*)", text)
+    if isinstance(error, TypeError) and missing:
+        return f"the model's forward needs more than the picture: {missing[1]}. Give it as inputs={{name: tensor}}."
     return (
         f"the model raised {type(error).__name__} for pictures of shape {shape}: {text or '(no message)'}. If it "
         "expects another size, give a preprocess that makes it."
