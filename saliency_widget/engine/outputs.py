@@ -57,7 +57,7 @@ def has_logits(output: Any, rows: int) -> bool:
     return True
 
 
-def scores_of(targets: Sequence[Target], output: Any, rows: int) -> Tensor:
+def scores_of(targets: Sequence[Target], output: Any, rows: int | None = None) -> Tensor:
     """The scores (rows, K) of the targets, in float32 or better.
 
     Parameters
@@ -66,6 +66,8 @@ def scores_of(targets: Sequence[Target], output: Any, rows: int) -> Tensor:
         Bound.
     output
         What the model returned; a target of no class gets it as it is where it holds no scores (rows, classes).
+    rows
+        How many pictures it was for; None takes the output's word for it.
 
     Raises
     ------
@@ -74,6 +76,9 @@ def scores_of(targets: Sequence[Target], output: Any, rows: int) -> Tensor:
     InputError
         The model has no such class.
     """
+    if rows is None:
+        tensor = _tensor_in(output)
+        rows = len(tensor) if tensor is not None and tensor.dim() else 1
     known = any(target.of_classes for target in targets) or has_logits(output, rows)
     wide = _at_least_float32(logits_of(output, rows)) if known else None
     if wide is not None:

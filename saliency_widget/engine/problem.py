@@ -297,7 +297,7 @@ class Problem:
             for target in self._targets
         )
 
-    def _scores(self, output: Any, rows: int) -> Tensor:
+    def _scores(self, output: Any, rows: int | None = None) -> Tensor:
         return scores_of(self._targets, output, rows)
 
     def _gradients(self, replica: Replica, rows: Tensor) -> tuple[Tensor, ...]:

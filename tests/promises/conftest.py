@@ -11,7 +11,7 @@ import pytest
 
 from tests.promises.models import make
 from tests.promises.support import explain
-from tests.promises.table import CASES, method_of
+from tests.promises.table import case_of, method_of
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +20,6 @@ def plain() -> Callable[[str], np.ndarray[Any, Any]]:
 
     @cache
     def of(name: str) -> np.ndarray[Any, Any]:
-        return explain(make(CASES[name].family), method_of(name))
+        return explain(make(case_of(name).family), method_of(name))
 
     return of

@@ -42,33 +42,62 @@ class Case:
 
 CASES: dict[str, Case] = {
     "gradient": Case(),
+    "input_x_gradient": Case(),
+    "smoothgrad": Case({"samples": 6}, budget="samples"),
+    "integrated_gradients": Case({"steps": 8}, budget="steps"),
+    "blur_ig": Case({"steps": 6, "max_sigma": 4.0}, budget="steps"),
+    "guided_ig": Case({"steps": 6}, budget="steps", float32=None, bfloat16=None),
+    "expected_gradients": Case({"samples": 6}, budget="samples"),
+    "xrai": Case(float32=None, bfloat16=None),
+    "grad_cam": Case(),
+    "grad_cam_plus_plus": Case(),
+    "hires_cam": Case(),
+    "layer_cam": Case(),
+    "xgrad_cam": Case(),
+    "eigen_cam": Case(),
+    "score_cam": Case(),
+    "ablation_cam": Case(),
+    "guided_backprop": Case(),
+    "deconvolution": Case(),
+    "guided_grad_cam": Case(),
+    "lrp": Case(),
+    "occlusion": Case({"window": 6, "stride": 4}),
+    "rise": Case({"masks": 12}, budget="masks"),
+    "attention_rollout": Case(family="tokens", of_scores=False),
+    "gradient_rollout": Case(family="tokens"),
 }
+"""By name; hyphens, underscores and capitals do not count."""
+
+
+def case_of(name: str) -> Case:
+    """The case of a method."""
+    return _BY_LETTERS[_letters(name)]
 
 
 def method_of(name: str, **more: Any) -> Method:
     """The method of this name with its quick parameters."""
     cls = next(method for method in menu() if method.name == name)
-    return cls(**{**CASES[name].parameters, **more})
+    return cls(**{**case_of(name).parameters, **more})
 
 
 def names(*, budget: bool = False, of_scores: bool = False) -> list[str]:
     """The names of all methods that are registered and in the table."""
-    found = [method.name for method in menu() if method.name in CASES]
+    found = [method.name for method in menu() if _letters(method.name) in _BY_LETTERS]
     if budget:
-        found = [name for name in found if CASES[name].budget]
-    return [name for name in found if CASES[name].of_scores] if of_scores else found
+        found = [name for name in found if case_of(name).budget]
+    return [name for name in found if case_of(name).of_scores] if of_scores else found
 
 
 def missing() -> list[str]:
     """Methods that are registered and not in the table."""
-    return [method.name for method in menu() if method.name not in CASES]
+    return [method.name for method in menu() if _letters(method.name) not in _BY_LETTERS]
 
 
 def unknown_parameters() -> dict[str, list[str]]:
     """Names in the table that are no parameters of the method."""
     wrong: dict[str, list[str]] = {}
     for method in menu():
-        case = CASES.get(method.name)
+        case = _BY_LETTERS.get(_letters(method.name))
         if case is None:
             continue
         known = {item.name for item in dataclasses.fields(method)}
@@ -76,3 +105,10 @@ def unknown_parameters() -> dict[str, list[str]]:
         if bad := [name for name in named if name not in known]:
             wrong[method.name] = bad
     return wrong
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+_BY_LETTERS = {_letters(name): case for name, case in CASES.items()}

@@ -11,7 +11,7 @@ import torch
 from tests.promises.device import Elsewhere, StrayCpuTensorError, device, moved
 from tests.promises.models import make
 from tests.promises.support import distance, explain, problem_of, untouched, values_of
-from tests.promises.table import CASES, method_of, names
+from tests.promises.table import case_of, method_of, names
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_the_device_is_strict(elsewhere: torch.device) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_every_method_runs_on_a_device(name: str, elsewhere: torch.device) -> None:
-    family = CASES[name].family
+    family = case_of(name).family
     wanted = values_of(make(family), method_of(name), chunk=4)
     model = moved(make(family), elsewhere)
     problem = problem_of(model, chunk=4)
@@ -56,7 +56,7 @@ def test_every_method_runs_on_a_device(name: str, elsewhere: torch.device) -> No
 
 @pytest.mark.parametrize("name", names())
 def test_the_public_function_brings_the_map_home(name: str, elsewhere: torch.device, plain: Any) -> None:
-    model = moved(make(CASES[name].family), elsewhere)
+    model = moved(make(case_of(name).family), elsewhere)
     assert distance(explain(model, method_of(name)), plain(name)) < 1e-6
 
 
@@ -64,7 +64,7 @@ def test_the_public_function_brings_the_map_home(name: str, elsewhere: torch.dev
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 @pytest.mark.parametrize("name", names())
 def test_cuda(name: str) -> None:
-    family = CASES[name].family
+    family = case_of(name).family
     wanted = values_of(make(family), method_of(name), chunk=4)
     model = make(family).cuda()
     before = torch.cuda.memory_allocated()

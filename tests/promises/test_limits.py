@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 import saliency_widget as sw
 from tests.promises.models import Trap, make
 from tests.promises.support import last_of, problem_of, untouched
-from tests.promises.table import CASES, method_of, names
+from tests.promises.table import case_of, method_of, names
 
 
 class Peak(TorchDispatchMode):
@@ -67,7 +67,7 @@ def test_the_meter_sees_what_is_kept_and_what_is_let_go() -> None:
 
 @pytest.mark.parametrize("name", names(budget=True))
 def test_memory_does_not_grow_with_the_work(name: str) -> None:
-    case = CASES[name]
+    case = case_of(name)
     # Wide, so that what a pass keeps outweighs what a method holds of a few maps, and one map of each of 512 does not.
     model = make(case.family, width=32).float()
     peaks = []
@@ -83,7 +83,7 @@ def test_memory_does_not_grow_with_the_work(name: str) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_cancelling_takes_effect_within_one_chunk(name: str) -> None:
-    model = Trap(make(CASES[name].family))
+    model = Trap(make(case_of(name).family))
     Trap.reset()
     last_of(method_of(name), problem_of(model, chunk=2))
     total = Trap.passes

@@ -11,7 +11,7 @@ import torch
 import saliency_widget as sw
 from tests.promises.models import Trap, make
 from tests.promises.support import distance, explain, untouched, values_of
-from tests.promises.table import CASES, method_of, names
+from tests.promises.table import case_of, method_of, names
 
 NAMES = names()
 CHUNKS = (2, 3, 64)
@@ -22,21 +22,21 @@ LAST_BITS = 3e-7
 @pytest.mark.parametrize("name", NAMES)
 def test_same_seed_and_chunk_same_map_bit_for_bit(name: str) -> None:
     for dtype in (torch.float32, torch.float64):
-        model = make(CASES[name].family).to(dtype)
+        model = make(case_of(name).family).to(dtype)
         first, second = (values_of(model, method_of(name), chunk=3) for _ in range(2))
         # Another shadow of an equal model, so that nothing of the first run can be left.
-        third = values_of(make(CASES[name].family).to(dtype), method_of(name), chunk=3)
+        third = values_of(make(case_of(name).family).to(dtype), method_of(name), chunk=3)
         assert torch.equal(first, second)
         assert torch.equal(first, third)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_another_chunk_changes_only_rounding(name: str) -> None:
-    exact = make(CASES[name].family)
+    exact = make(case_of(name).family)
     wanted = values_of(exact, method_of(name), chunk=1)
     for chunk in CHUNKS:
         assert distance(values_of(exact, method_of(name), chunk=chunk), wanted) < 1e-10
-    single = make(CASES[name].family).float()
+    single = make(case_of(name).family).float()
     alone = distance(values_of(single, method_of(name), chunk=1), wanted)
     for chunk in CHUNKS:
         found = distance(values_of(single, method_of(name), chunk=chunk), wanted)
@@ -46,7 +46,7 @@ def test_another_chunk_changes_only_rounding(name: str) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize("name", NAMES)
 def test_other_types_give_the_same_map_as_far_as_they_can(name: str, dtype: torch.dtype, plain: Any) -> None:
-    case = CASES[name]
+    case = case_of(name)
     model = make(case.family).to(dtype)
     with untouched(model):
         values = explain(model, method_of(name))
@@ -61,7 +61,7 @@ def test_other_types_give_the_same_map_as_far_as_they_can(name: str, dtype: torc
 @pytest.mark.parametrize("name", NAMES)
 def test_memory_that_is_short_changes_nothing(name: str, fits: int) -> None:
     Trap.reset()
-    model = Trap(make(CASES[name].family))
+    model = Trap(make(case_of(name).family))
     wanted = values_of(model, method_of(name), chunk=8)
     Trap.reset(fits=fits)
     with untouched(model):
@@ -72,7 +72,7 @@ def test_memory_that_is_short_changes_nothing(name: str, fits: int) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_memory_that_is_too_short_for_one_picture_is_named(name: str) -> None:
-    model = Trap(make(CASES[name].family))
+    model = Trap(make(case_of(name).family))
     Trap.reset(fits=0)
     with untouched(model), pytest.raises(sw.ModelError, match=r"memory ran out on cpu.*smaller picture"):
         explain(model, method_of(name))

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 import saliency_widget as sw
 from tests.promises.models import PLAIN, Wrapped, make, picture
-from tests.promises.table import CASES, method_of, names
+from tests.promises.table import case_of, method_of, names
 
 NAMES = names(of_scores=True)
 
@@ -26,7 +26,7 @@ def explained(model: nn.Module, name: str) -> sw.Attribution | None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_score_that_does_not_depend_on_the_picture(name: str) -> None:
-    model = make(CASES[name].family)
+    model = make(case_of(name).family)
     with torch.no_grad():
         model.head.weight.zero_()  # type: ignore[union-attr, operator]
     found = explained(model, name)
@@ -39,7 +39,7 @@ def test_a_score_that_does_not_depend_on_the_picture(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_score_that_is_no_number(name: str) -> None:
-    model = Wrapped(make(CASES[name].family), lambda y: y * float("nan"))
+    model = Wrapped(make(case_of(name).family), lambda y: y * float("nan"))
     found = explained(model, name)
     if found is not None:
         assert found.quality["zero"] is False
@@ -53,7 +53,7 @@ def to_infinity(y: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_score_that_is_infinite(name: str) -> None:
-    found = explained(Wrapped(make(CASES[name].family), to_infinity), name)
+    found = explained(Wrapped(make(case_of(name).family), to_infinity), name)
     if found is not None:
         assert found.quality["zero"] is False
         assert found.quality["nonfinite"] > 0
@@ -62,6 +62,6 @@ def test_a_score_that_is_infinite(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_map_that_is_fine_says_so(name: str) -> None:
-    found = explained(make(CASES[name].family), name)
+    found = explained(make(case_of(name).family), name)
     assert found is not None
     assert (found.quality["zero"], found.quality["nonfinite"]) == (False, 0)

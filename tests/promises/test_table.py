@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saliency_widget.methods.base import menu
-from tests.promises.table import CASES, missing, unknown_parameters
+from tests.promises.table import case_of, missing, unknown_parameters
 
 
 def test_every_registered_method_keeps_the_promises() -> None:
@@ -20,4 +20,4 @@ def test_what_counts_something_has_a_budget() -> None:
     counting = {"steps", "samples", "masks"}
     for method in menu():
         if counting & {item.name for item in dataclasses.fields(method)}:
-            assert CASES[method.name].budget, f"{method.name} needs a budget, for the promise about memory"
+            assert case_of(method.name).budget, f"{method.name} needs a budget, for the promise about memory"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tests.promises.models import CLASSES, SIDE, make
 from tests.promises.support import explain
-from tests.promises.table import CASES, method_of, names
+from tests.promises.table import case_of, method_of, names
 
 STEPS = 12
 
@@ -42,7 +42,7 @@ def state_of(model: nn.Module) -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def alone() -> dict[str, dict[str, Tensor]]:
     found = {}
-    for family in {CASES[name].family for name in names()}:
+    for family in {case_of(name).family for name in names()}:
         model = make(family)
         train(model)
         found[family] = state_of(model)
@@ -51,7 +51,7 @@ def alone() -> dict[str, dict[str, Tensor]]:
 
 @pytest.mark.parametrize("name", names())
 def test_training_goes_on_undisturbed(name: str, alone: dict[str, dict[str, Tensor]]) -> None:
-    family = CASES[name].family
+    family = case_of(name).family
     model = make(family)
     begun = threading.Event()
     thread = threading.Thread(target=train, args=(model, begun))

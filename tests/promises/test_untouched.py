@@ -18,7 +18,7 @@ from saliency_widget.engine.weights import Weights
 from tests.promises import models
 from tests.promises.models import PLAIN, Trap, Wrapped, make
 from tests.promises.support import distance, explain, untouched
-from tests.promises.table import CASES, method_of, names
+from tests.promises.table import case_of, method_of, names
 
 NAMES = names()
 
@@ -47,7 +47,7 @@ def model_in(situation: str, family: str) -> nn.Module:
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize("name", NAMES)
 def test_whatever_the_situation(name: str, situation: str, plain: Callable[[str], Any]) -> None:
-    family = CASES[name].family
+    family = case_of(name).family
     if situation in CONV_ONLY and family != "conv":
         pytest.skip("this family has no such form")
     model = model_in(situation, family)
@@ -60,7 +60,7 @@ def test_whatever_the_situation(name: str, situation: str, plain: Callable[[str]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_picture_is_not_written_to(name: str) -> None:
-    model = model_in("plain", CASES[name].family)
+    model = model_in("plain", case_of(name).family)
     image = models.picture()
     tensor = PLAIN(Image.fromarray(image))
     kept, version = tensor.clone(), tensor._version
@@ -75,7 +75,7 @@ def test_the_picture_is_not_written_to(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_bad_target_is_refused_before_any_work(name: str) -> None:
     Trap.reset()
-    model = Trap(make(CASES[name].family))
+    model = Trap(make(case_of(name).family))
     with untouched(model), pytest.raises(sw.InputError, match="5 classes"):
         explain(model, method_of(name), [1, 99])
     # What is watched, and the prediction.
@@ -85,12 +85,12 @@ def test_a_bad_target_is_refused_before_any_work(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_model_that_raises_halfway(name: str, plain: Callable[[str], Any]) -> None:
     Trap.reset()
-    model = Trap(make(CASES[name].family))
+    model = Trap(make(case_of(name).family))
     explain(model, method_of(name))
     total = Trap.passes
     assert total > 2
     for lasts in {0, 2, max(2, total // 2), total - 1}:
-        fresh = Trap(make(CASES[name].family))
+        fresh = Trap(make(case_of(name).family))
         Trap.reset(lasts=lasts)
         with untouched(fresh), pytest.raises(sw.ModelError, match="halfway"):
             explain(fresh, method_of(name))
@@ -100,7 +100,7 @@ def test_a_model_that_raises_halfway(name: str, plain: Callable[[str], Any]) -> 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_cancelled_halfway(name: str, plain: Callable[[str], Any]) -> None:
-    model = model_in("plain", CASES[name].family)
+    model = model_in("plain", case_of(name).family)
     with untouched(model):
         steps = sw.stream(model, models.picture(), target=[1, 3], method=method_of(name), preprocess=PLAIN)
         next(steps)
@@ -110,7 +110,7 @@ def test_cancelled_halfway(name: str, plain: Callable[[str], Any]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_shadow_computes_and_not_the_model(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = make(CASES[name].family)
+    model = make(case_of(name).family)
     attach = Weights.attach
 
     def poisoned(self: Weights) -> bool:
