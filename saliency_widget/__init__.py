@@ -26,16 +26,19 @@ if TYPE_CHECKING:
     from saliency_widget.methods.gradient import Gradient
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
-    from saliency_widget.targets import Logit, Probability, Target
+    from saliency_widget.targets import Contrast, Logit, LogProbability, Margin, Probability, Score, Target
     from saliency_widget.widget.widget import SaliencyWidget
 
 # Where each public name lives.
 _HOME = {
     "Attribution": "saliency_widget.attribution",
     "Cancelled": "saliency_widget.errors",
+    "Contrast": "saliency_widget.targets",
     "Gradient": "saliency_widget.methods.gradient",
     "InputError": "saliency_widget.errors",
+    "LogProbability": "saliency_widget.targets",
     "Logit": "saliency_widget.targets",
+    "Margin": "saliency_widget.targets",
     "ModelChangedError": "saliency_widget.errors",
     "ModelError": "saliency_widget.errors",
     "ModelGuard": "saliency_widget.engine.guard",
@@ -44,6 +47,7 @@ _HOME = {
     "SaliencyError": "saliency_widget.errors",
     "SaliencyWarning": "saliency_widget.errors",
     "SaliencyWidget": "saliency_widget.widget.widget",
+    "Score": "saliency_widget.targets",
     "Target": "saliency_widget.targets",
     "demo": "saliency_widget.models",
     "explain": "saliency_widget.explainer",
@@ -53,9 +57,12 @@ _HOME = {
 __all__ = [
     "Attribution",
     "Cancelled",
+    "Contrast",
     "Gradient",
     "InputError",
+    "LogProbability",
     "Logit",
+    "Margin",
     "ModelChangedError",
     "ModelError",
     "ModelGuard",
@@ -64,6 +71,7 @@ __all__ = [
     "SaliencyError",
     "SaliencyWarning",
     "SaliencyWidget",
+    "Score",
     "Target",
     "__version__",
     "demo",

@@ -7,6 +7,7 @@ import dis
 import enum
 import functools
 import os
+import random
 import sys
 import sysconfig
 import types
@@ -42,6 +43,7 @@ class Kind(enum.Enum):
     WEAKSET = enum.auto()
     WEAKDICT = enum.auto()
     MAPPING_PROXY = enum.auto()
+    GENERATOR = enum.auto()  # of random numbers
     OBJECT = enum.auto()
     __hash__ = object.__hash__  # an Enum's own is written in Python, and this one is asked for at every attribute
 
@@ -144,6 +146,7 @@ _BY_BASE: tuple[tuple[Any, Kind], ...] = (
     (weakref.WeakSet, Kind.WEAKSET),
     (_WEAK_DICTS, Kind.WEAKDICT),
     (types.MappingProxyType, Kind.MAPPING_PROXY),
+    ((random.Random, np.random.Generator, np.random.RandomState, torch.Generator), Kind.GENERATOR),
 )
 
 

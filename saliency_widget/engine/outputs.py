@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from saliency_widget.errors import ModelError
+from saliency_widget.targets import Logit, Target
 
 _WANTED = "A model to explain maps pictures (N, C, H, W) to floating scores (N, classes)"
+
+
+class NoScoresError(ModelError):
+    """What a model returned holds no scores (N, classes)."""
 
 
 def logits_of(output: Any, rows: int) -> Tensor:
@@ -20,24 +25,82 @@ def logits_of(output: Any, rows: int) -> Tensor:
 
     Raises
     ------
-    ModelError
+    NoScoresError
         There are no such scores; the message names the shape and what would be right.
     """
     tensor = _tensor_in(output)
     if tensor is None:
-        raise ModelError(
+        raise NoScoresError(
             f"the model returned {_describe(output)}, in which there is no one tensor of scores. {_WANTED}: wrap it in "
-            "a module that returns them."
+            "a module that returns them, or explain a Score of what it returns."
         )
     shape = tuple(tensor.shape)
     if not tensor.is_floating_point():
-        raise ModelError(
+        raise NoScoresError(
             f"the model returned {tensor.dtype} of shape {shape}. {_WANTED}: return the scores, not the class they "
             "pick."
         )
     if tensor.dim() != 2 or shape[0] != rows or shape[1] == 0:
-        raise ModelError(f"the model returned shape {shape} for {_pictures(rows)}. {_WANTED}{_remedy(shape, rows)}.")
+        raise NoScoresError(
+            f"the model returned shape {shape} for {_pictures(rows)}. {_WANTED}{_remedy(shape, rows)}, or "
+            "explain a Score of what it returns."
+        )
     return tensor
+
+
+def has_logits(output: Any, rows: int) -> bool:
+    """Whether there are scores (rows, classes) in a model's output."""
+    try:
+        logits_of(output, rows)
+    except NoScoresError:
+        return False
+    return True
+
+
+def scores_of(targets: Sequence[Target], output: Any, rows: int | None = None) -> Tensor:
+    """The scores (rows, K) of the targets, in float32 or better.
+
+    Parameters
+    ----------
+    targets
+        Bound.
+    output
+        What the model returned; a target of no class gets it as it is where it holds no scores (rows, classes).
+    rows
+        How many pictures it was for; None takes the output's word for it.
+
+    Raises
+    ------
+    ModelError
+        There are no scores in it, or a user's function of it fails.
+    InputError
+        The model has no such class.
+    """
+    if rows is None:
+        tensor = _tensor_in(output)
+        rows = len(tensor) if tensor is not None and tensor.dim() else 1
+    known = any(target.of_classes for target in targets) or has_logits(output, rows)
+    wide = _at_least_float32(logits_of(output, rows)) if known else None
+    if wide is not None:
+        for target in targets:
+            target.check(wide.shape[1])
+    if wide is not None and all(type(target) is Logit and target.bound for target in targets):
+        columns = torch.tensor([target.index for target in targets], device=wide.device)
+        return wide.index_select(1, columns)
+    found = []
+    for target in targets:
+        raw = wide is None or getattr(target, "raw", False)
+        score = target.score(output if raw else wide)
+        if len(score) != rows:
+            raise ModelError(
+                f"the score {target.text!r} gave {len(score)} numbers for {_pictures(rows)}. Give one for each."
+            )
+        found.append(_at_least_float32(score))
+    return torch.stack(found, dim=1)
+
+
+def _at_least_float32(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
 
 
 def _tensor_in(output: Any) -> Tensor | None:

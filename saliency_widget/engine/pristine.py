@@ -7,6 +7,8 @@ import types
 from collections import deque
 from typing import Any
 
+import numpy as np
+
 
 class Pristine:
     """Remembers what one container of the shadow holds.
@@ -14,7 +16,7 @@ class Pristine:
     Parameters
     ----------
     thing
-        A dictionary, list, set, deque, or the cell of a closure.
+        A dictionary, list, set, deque, array, or the cell of a closure.
     """
 
     __slots__ = ("_items", "_thing")
@@ -34,6 +36,8 @@ class Pristine:
             dict.update(thing, items)
         elif isinstance(thing, types.CellType):
             thing.cell_contents = items
+        elif isinstance(thing, np.ndarray):
+            np.copyto(thing, items)
         elif isinstance(thing, list):
             list.__setitem__(thing, slice(None), items)
         elif isinstance(thing, set):
@@ -47,4 +51,6 @@ class Pristine:
 def _content(thing: Any) -> Any:
     if isinstance(thing, types.CellType):
         return thing.cell_contents
+    if isinstance(thing, np.ndarray):
+        return thing.copy()
     return dict(dict.items(thing)) if isinstance(thing, dict) else list(thing)

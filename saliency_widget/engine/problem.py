@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,12 @@ from torch import Tensor
 from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.devices import CPU, neutral
-from saliency_widget.engine.outputs import logits_of
+from saliency_widget.engine.inputs import Inputs
+from saliency_widget.engine.outputs import has_logits, logits_of, scores_of
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.run import Run
 from saliency_widget.engine.shadow import Shadow
-from saliency_widget.errors import InputError, ModelError, SaliencyError
+from saliency_widget.errors import Cancelled, InputError, ModelError, SaliencyError
 from saliency_widget.targets import Target
 
 if TYPE_CHECKING:
@@ -45,6 +47,11 @@ class Problem:
         How many rows go through the model at once; None measures what is quick.
     classes
         "loop" or "vmap": how several scores are differentiated; None takes what is known to be quick on the device.
+    inputs
+        What the model's forward takes by keyword besides the picture; from
+        :func:`~saliency_widget.engine.inputs.check_inputs`.
+    stop
+        Asked before each chunk: whether nobody wants the result any more.
 
     Attributes
     ----------
@@ -63,6 +70,8 @@ class Problem:
         labels: Sequence[str] = (),
         chunk: int | None = None,
         classes: str | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        stop: Callable[[], bool] | None = None,
     ) -> None:
         if classes not in (None, "loop", "vmap"):
             raise InputError("classes", classes, "is no way to differentiate", 'Give "loop", "vmap" or None.')
@@ -70,6 +79,8 @@ class Problem:
         self._prepared = prepared
         self._targets = tuple(targets)
         self._labels = tuple(labels)
+        self._inputs = Inputs(inputs)
+        self._stop = stop
         self._chunk = ChunkSize(chunk)
         plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
         self._run = Run(shadow, plan)
@@ -83,6 +94,7 @@ class Problem:
             self.pixels = self._here(self._prepared.pixels)
             self._input = self._here(self._prepared.input)
             self._matrix = self._here(self._prepared.matrix)
+            self._inputs.move(self.device, self.dtype)
             diagonal = torch.diagonal(self._matrix)
             straight = torch.equal(self._matrix, torch.diag(diagonal))
         self._scale = diagonal[:, None, None] if straight else None
@@ -96,7 +108,7 @@ class Problem:
     @property
     def targets(self) -> tuple[Target, ...]:
         """The targets, each bound to a class; runs the model once if one is not bound yet."""
-        if any(target.index is None for target in self._targets):
+        if self._unbound:
             self._settled()
         return self._targets
 
@@ -117,6 +129,8 @@ class Problem:
         if self.device.type == "cuda":
             known["tf32"] = bool(torch.backends.cudnn.allow_tf32) and self.dtype == torch.float32
         notes = [*self._run.notes]
+        if self._inputs.names:
+            known["inputs"] = self._inputs.described
         if self._run.plan is not None and self._run.plan.why:
             notes.append(f"several classes are differentiated one after another, because {self._run.plan.why}")
         known["notes"] = notes
@@ -152,7 +166,7 @@ class Problem:
 
         def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
             with replica.computing(), torch.no_grad():
-                return (self._forward(replica, part).detach().clone(),)
+                return (logits_of(self._forward(replica, part), len(part)).detach().clone(),)
 
         return self._over(batch, rows)[0]
 
@@ -169,9 +183,14 @@ class Problem:
         Tensor
             (N, K), in float32 or better.
         """
-        outputs = self.outputs(batch)
-        with neutral(self.device), torch.no_grad():
-            return self._scores(outputs)
+        batch = self._checked(batch)
+
+        def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
+            with replica.computing(), torch.no_grad():
+                return (self._scores(self._forward(replica, part), len(part)).clone(),)
+
+        self._settle(batch)
+        return self._over(batch, rows)[0]
 
     def gradients(self, batch: Tensor) -> tuple[Tensor, Tensor]:
         """The scores of the targets and their derivatives with respect to the pixels.
@@ -196,14 +215,18 @@ class Problem:
         batch = self._checked(batch)
         if not self._targets:
             raise InputError("targets", (), "is empty, so there is nothing to differentiate", "Give a target.")
-        if self._unbound and not torch.equal(batch[0].to(self.pixels), self.pixels):
-            self._settled()
+        self._settle(batch)
         scores, gradients = self._over(batch, self._gradients)
         return scores, gradients
 
     @property
     def _unbound(self) -> bool:
-        return any(target.index is None for target in self._targets)
+        return not all(target.bound for target in self._targets)
+
+    def _settle(self, batch: Tensor) -> None:
+        """Bind the targets, where the batch does not start with the picture, by which they are bound anyway."""
+        if self._unbound and not torch.equal(batch[0].to(self.pixels), self.pixels):
+            self._settled()
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -222,6 +245,8 @@ class Problem:
             size = ChunkSize(1) if replica.batch_statistics else self._chunk
 
             def run(start: int, stop: int) -> None:
+                if self._stop is not None and self._stop():
+                    raise Cancelled("nobody wants the result any more")
                 found: list[tuple[Tensor, ...]] = []
                 if not replica.probed:
                     # One row alone, because the first forward may find out that rows depend on each other.
@@ -245,41 +270,44 @@ class Problem:
             return self._input + self._scale * change
         return self._input + torch.einsum("dc,nchw->ndhw", self._matrix, change)
 
-    def _forward(self, replica: Replica, pixels: Tensor) -> Tensor:
+    def _forward(self, replica: Replica, pixels: Tensor) -> Any:
+        """What :meth:`_scores` reads: scores (N, classes), or the model's output where a target wants that."""
         rows = len(pixels)
         try:
-            output = self.shadow.forward(replica, self._model_input(pixels))
+            output = self.shadow.forward(replica, self._model_input(pixels), self._inputs.of(rows))
         except SaliencyError:
             raise
         except Exception as error:
             if is_out_of_memory(error):
                 raise
             raise ModelError(_model_raised(error, tuple(pixels.shape))) from error
-        logits = logits_of(output, rows)
+        if all(target.of_classes for target in self._targets):
+            output = logits_of(output, rows)
         if self._logits is None and torch.equal(pixels[0].detach(), self.pixels):
-            self._logits = logits[0].detach().clone()
-            self._targets = tuple(
-                target.resolve(self._labels, logits.shape[1], logits[:1].detach()) if target.index is None else target
-                for target in self._targets
-            )
-        return logits
+            self._bind(output, rows)
+        return output
 
-    def _scores(self, outputs: Tensor) -> Tensor:
-        wide = outputs if outputs.dtype in (torch.float32, torch.float64) else outputs.float()
-        for target in self._targets:
-            if target.index is not None and target.index >= outputs.shape[1]:
-                target.resolve(self._labels, outputs.shape[1], outputs)
-        return torch.stack([target.score(wide) for target in self._targets], dim=1)
+    def _bind(self, output: Any, rows: int) -> None:
+        if not has_logits(output, rows):
+            return
+        logits = logits_of(output, rows)[:1].detach()
+        self._logits = logits[0].clone()
+        self._targets = tuple(
+            target if target.bound else target.resolve(self._labels, logits.shape[1], logits)
+            for target in self._targets
+        )
+
+    def _scores(self, output: Any, rows: int | None = None) -> Tensor:
+        return scores_of(self._targets, output, rows)
 
     def _gradients(self, replica: Replica, rows: Tensor) -> tuple[Tensor, ...]:
         # No function mode sees into a ScriptModule, where PyTorch's CPU BatchNorm is wrong for a single row.
         doubled = replica.scripted and len(rows) == 1 and self.device == CPU
         with replica.computing():
             pixels = (torch.cat([rows, rows]) if doubled else rows).detach().requires_grad_()
-            outputs = self._forward(replica, pixels)
-            if not outputs.requires_grad:
+            scores = self._scores(self._forward(replica, pixels), len(pixels))
+            if not scores.requires_grad:
                 raise ModelError(_NO_PATH)
-            scores = self._scores(outputs)
             assert self._run.plan is not None
             gradients = self._run.plan.gradients(scores, pixels)
             if gradients is None:
@@ -309,6 +337,9 @@ def _model_raised(error: Exception, shape: tuple[int, ...]) -> str:
             "the model's forward uses torch.inference_mode, through which no gradient can pass. Use torch.no_grad "
             "there, or nothing: the engine needs the graph."
         )
+    missing = re.search(r"missing \d+ required [a-z-]+ arguments?: (.*)", text)
+    if isinstance(error, TypeError) and missing:
+        return f"the model's forward needs more than the picture: {missing[1]}. Give it as inputs={{name: tensor}}."
     return (
         f"the model raised {type(error).__name__} for pictures of shape {shape}: {text or '(no message)'}. If it "
         "expects another size, give a preprocess that makes it."

@@ -119,6 +119,8 @@ class Replica:
             if thing:
                 thing.clear()
         self.weights.reset()
+        if self._local_calls:
+            self._call_locally(True)
 
     def _set_calls(self) -> None:
         """Keep hooks that the user registered for every module of the process away from the shadow's modules."""
@@ -133,6 +135,9 @@ class Replica:
         if wanted == self._local_calls:
             return
         self._local_calls = wanted
+        self._call_locally(wanted)
+
+    def _call_locally(self, wanted: bool) -> None:
         for part in self.module.modules():
             if not isinstance(part, torch.jit.ScriptModule):
                 call = types.MethodType(call_without_global_hooks, part) if wanted else None

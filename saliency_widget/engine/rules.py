@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import types
 import weakref
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from typing import Any, Protocol
+
+import torch
 
 from saliency_widget.engine.kinds import (
     ATOMS,
@@ -211,7 +214,22 @@ def _mapping_proxy(build: Build, value: Any) -> Any:
 
 
 def _array(build: Build, value: Any) -> Any:
-    return value if value.dtype == object else value.copy()
+    if value.dtype == object:
+        return value
+    new = value.copy()
+    build.mutable.append(new)
+    return new
+
+
+def _generator(build: Build, value: Any) -> Any:
+    try:
+        if not isinstance(value, torch.Generator):
+            return copy.deepcopy(value)
+        new = torch.Generator(value.device)
+        new.set_state(value.get_state())
+    except (NotImplementedError, RuntimeError, TypeError):  # one that has no state of its own
+        return value
+    return new
 
 
 def _object(build: Build, value: Any) -> Any:
@@ -249,6 +267,7 @@ RULES: dict[Kind, Callable[[Build, Any], Any]] = {
     Kind.WEAKSET: _weakset,
     Kind.WEAKDICT: _weakdict,
     Kind.MAPPING_PROXY: _mapping_proxy,
+    Kind.GENERATOR: _generator,
     Kind.OBJECT: _object,
     Kind.DROPPED: _dropped,
 }

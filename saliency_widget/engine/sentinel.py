@@ -73,7 +73,8 @@ class Trip(BaseException):
     ----------
     reason
         "reached": an original tensor reached an operator; "training": an operator ran in training mode; "random": the
-        forward draws random numbers; "write": an operator was about to write into the model's weights.
+        forward draws random numbers; "unsteady": it gave another output the second time; "write": an operator was
+        about to write into the model's weights.
     """
 
     def __init__(self, reason: str, operator: str) -> None:

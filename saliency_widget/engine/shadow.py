@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 import weakref
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -17,6 +19,7 @@ from saliency_widget.engine.devices import home_of, neutral
 from saliency_widget.engine.refuse import check_model
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.sentinel import Exact, Sentinel, Trip
+from saliency_widget.engine.steady import Steady
 from saliency_widget.errors import ModelError
 from saliency_widget.models.unwrap import unwrap
 
@@ -36,6 +39,11 @@ _STEPS_OUT = {
     "random": (
         "its forward pass draws random numbers ({operator}), so it has no map of its own. Draw them once, from a "
         "torch.Generator with a seed (generator=...), or turn the randomness off in evaluation mode"
+    ),
+    "unsteady": (
+        "two passes of the same picture give different outputs even in evaluation mode, so it has no map of its own. "
+        "Turn its randomness (of Python, of numpy, or of a generator of its own) off in evaluation mode, or draw the "
+        "same numbers each time; and let the output not depend on what earlier passes left behind"
     ),
     "write": "its forward pass writes into its own weights ({operator}). Write into a copy, or into a buffer",
 }
@@ -159,31 +167,45 @@ class Shadow:
         frozen.batch_statistics |= replica.batch_statistics
         return frozen
 
-    def forward(self, replica: Replica, input: Tensor) -> Any:
+    def forward(self, replica: Replica, input: Tensor, extra: Mapping[str, Any] | None = None) -> Any:
         """The output of the replica, whatever it is.
+
+        Parameters
+        ----------
+        replica
+            Open.
+        input
+            (N, C, H, W), the pictures.
+        extra
+            Further arguments, by keyword.
 
         Raises
         ------
         Trip
             The sentinel, which watches the first call, saw something that must not happen. Nothing was written.
         """
+        given = extra or {}
         if not replica.probed:
-            return self._watched(replica, input)
+            return self._watched(replica, input, given)
         if replica.norms or replica.grads:
             with Exact(norms=replica.norms, grads=replica.grads):
-                return replica.module(input)
-        return replica.module(input)
+                return replica.module(input, **given)
+        return replica.module(input, **given)
 
-    def _watched(self, replica: Replica, input: Tensor) -> Any:
-        watched = input if input.requires_grad else input.detach().requires_grad_()
+    def _watched(self, replica: Replica, input: Tensor, given: Mapping[str, Any]) -> Any:
+        watched = input.detach().requires_grad_()
+        steady = Steady()
         try:
             sentinel = self._sentinel(replica, grads=True)
-            output = _run_under(sentinel, replica, watched)
+            output = _run_under(sentinel, replica, watched, copy.deepcopy(given))
         except Exception:
             # A forward may only work with gradients off where it says so; then they stay off there.
             replica.reset()
             sentinel = self._sentinel(replica, grads=False)
-            output = _run_under(sentinel, replica, watched)
+            output = _run_under(sentinel, replica, watched, copy.deepcopy(given))
+        steady.expect(output)
+        # Gone, with its graph, before the pass that counts.
+        del output
         replica.norms = sentinel.norms
         replica.batch_statistics |= sentinel.batch_statistics
         if sentinel.crossed:
@@ -193,6 +215,16 @@ class Shadow:
                 "the map differentiates through it"
             )
         replica.probed = True
+        try:
+            for _ in range(steady.more):
+                replica.reset()
+                steady.compare(self.forward(replica, watched.detach(), copy.deepcopy(given)))
+            replica.reset()
+            output = self.forward(replica, input, given)
+            steady.compare(output)
+        except BaseException:
+            replica.probed = False
+            raise
         return output
 
     def _sentinel(self, replica: Replica, *, grads: bool) -> Sentinel:
@@ -200,17 +232,17 @@ class Shadow:
         return Sentinel(originals, [own for _, own in replica.weights.views], replica.owned(), grads=grads)
 
 
-def _run_under(sentinel: Sentinel, replica: Replica, input: Tensor) -> Any:
+def _run_under(sentinel: Sentinel, replica: Replica, input: Tensor, given: Mapping[str, Any]) -> Any:
     with torch.enable_grad():
         if not replica.scripted:
             with sentinel:
-                return replica.module(input)
+                return replica.module(input, **given)
         # No function mode sees into a ScriptModule; that it draws random numbers shows afterwards only.
         devices = [input.device] if input.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             before = _random_states(devices)
             with sentinel:
-                output = replica.module(input)
+                output = replica.module(input, **given)
             if _random_states(devices) != before:
                 raise Trip("random", "inside a ScriptModule")
             return output

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from saliency_widget.engine.worker import Job, worker_for
-from saliency_widget.errors import SaliencyError
+from saliency_widget.errors import Cancelled, SaliencyError
 
 if TYPE_CHECKING:
     from saliency_widget.explainer import Explainer, Step
@@ -161,9 +161,11 @@ class Session:
                     return
                 order = self._running[0]
             self._report(job, lambda sink, order: sink.started(order))
-            for step in explainer.steps([order.target], order.method):
+            for step in explainer.steps([order.target], order.method, stop=lambda: job.cancelled):
                 if not self._report_step(job, step):
                     break
+        except Cancelled:
+            pass  # answered when it was dropped
         except BaseException as error:
             # Also what the user's model raises past Exception: the widget must say so and the worker must live on.
             message, trace = words_of(error), traceback.format_exc()

@@ -30,8 +30,8 @@ class SaliencyWidget(Synced):
 
     Parameters
     ----------
-    model, image, preprocess, labels
-        As in :func:`saliency_widget.explain`.
+    model, image, preprocess, labels, inputs
+        As in :func:`saliency_widget.explain`, for one image.
     target
         The class shown first; None is the predicted one. A list computes all of them and shows the first.
     method
@@ -81,6 +81,7 @@ class SaliencyWidget(Synced):
         method: Any = "gradient",
         preprocess: Any = None,
         labels: Any = None,
+        inputs: Any = None,
         sign: str = "absolute",
         threshold: float = 100.0,
         opacity: float = 0.6,
@@ -92,7 +93,14 @@ class SaliencyWidget(Synced):
             if name not in self.class_trait_names() or name.startswith("_"):
                 raise TypeError(f"SaliencyWidget() got an unexpected keyword argument {name!r}")
         ready = make_ready(
-            model, image, target=target, method=method, preprocess=preprocess, labels=labels, stacklevel=2
+            model,
+            image,
+            target=target,
+            method=method,
+            preprocess=preprocess,
+            labels=labels,
+            inputs=inputs,
+            stacklevel=2,
         )
         explainer = ready.explainer
 
@@ -100,6 +108,8 @@ class SaliencyWidget(Synced):
         self._explainer: Explainer | None = explainer
         self._method: Method = ready.method
         self._attributions: dict[str, Attribution] = {}
+        # What was asked for, by the key of its map; a record in a map is no target any more.
+        self._targets: dict[str, Target] = {}
         self._reporter = Reporter(self)
         super().__init__(
             _info=info_of(explainer),
@@ -158,8 +168,7 @@ class SaliencyWidget(Synced):
                 return current.target
             if self._explainer is None or self.shown not in self._attributions:
                 return None
-            record = self._attributions[self.shown].target
-            return self._explainer.resolve(_named(record.kind, record.index))
+            return self._targets[self.shown]
 
     @target.setter
     def target(self, target: Any) -> None:
@@ -210,6 +219,7 @@ class SaliencyWidget(Synced):
         with self._lock:
             self._explainer = None
             self.__dict__.get("_attributions", {}).clear()
+            self.__dict__.get("_targets", {}).clear()
         super().close()
 
     def __repr__(self) -> str:
@@ -240,8 +250,9 @@ class SaliencyWidget(Synced):
                 method = self._method if said.method in (None, self._method.name) else as_method(said.method)
                 if not protocol.is_whole(said.index):
                     raise InputError("index", said.index, "is no class index", "Give a whole number from 0.")
-                target = self._explainer.resolve(_named(said.kind, said.index))
-                order = Order(_key(method, target), target, method, req=said.req)
+                like = self._targets.get(self.shown)
+                target = self._explainer.resolve(target_of_kind(said.kind, said.index, like))
+                order = self._order(target, method, req=said.req)
             except Exception as error:
                 self.send(protocol.error(said.req, words_of(error), ""))
                 return
@@ -268,21 +279,15 @@ class SaliencyWidget(Synced):
 
     # --- helpers ----------------------------------------------------------------------------------------------
 
-    def _order(self, target: Target) -> Order:
-        return Order(_key(self._method, target), target, self._method)
+    def _order(self, target: Target, method: Method | None = None, req: str | None = None) -> Order:
+        chosen = method or self._method
+        key = f"{chosen.name}/{target.key}"
+        self._targets[key] = target
+        return Order(key, target, chosen, req=req)
 
     def _settle(self, timeout: float | None) -> bool:
         with self._changed:
             return bool(self._changed.wait_for(lambda: self._session.current is None, timeout))
-
-
-def _key(method: Method, target: Target) -> str:
-    return f"{method.name}/{target.kind}/{target.index}"
-
-
-def _named(kind: Any, index: int | None) -> Target:
-    """Make the target that a header or a request names."""
-    return target_of_kind(kind, index)
 
 
 def _quietly(order: Order) -> Order:

@@ -8,8 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from saliency_widget.errors import InputError
-from saliency_widget.targets import Logit, Probability, as_target
+from saliency_widget.errors import InputError, ModelError
+from saliency_widget.targets import (
+    KINDS,
+    Contrast,
+    Logit,
+    LogProbability,
+    Margin,
+    Probability,
+    Score,
+    as_target,
+    target_of_kind,
+)
 
 LABELS = ("tabby", "tiger cat", "lynx", "espresso")
 OUTPUTS = torch.tensor([[0.0, 3.0, 1.0, 2.0]])
@@ -25,7 +35,11 @@ def test_every_way_to_name_a_class() -> None:
     assert (zero.index, zero.label, zero.text) == (0, None, "logit of class 0")
     probability = Probability("lynx").resolve(LABELS, 4, OUTPUTS)
     assert isinstance(probability, Probability)
-    assert (probability.index, probability.text, probability.unit) == (2, "probability of lynx", "probability")
+    assert (probability.index, probability.text, probability.unit) == (
+        2,
+        "softmax probability of lynx",
+        "probability",
+    )
     assert probability.resolve(LABELS, 4, OUTPUTS) == probability
 
 
@@ -76,3 +90,130 @@ def test_scores() -> None:
     assert torch.allclose(Probability(0).score(masked), masked.softmax(1)[:, 0])
     with pytest.raises(InputError, match="resolve"):
         Logit("lynx").score(outputs)
+
+
+# -- the other kinds ------------------------------------------------------------------------------------------------
+
+
+def test_a_probability_names_what_makes_it() -> None:
+    outputs = torch.randn(3, 4, dtype=torch.float64)
+    for kind, plain in ((Probability, torch.Tensor.double), (LogProbability, torch.log)):
+        soft = kind(2).resolve(LABELS, 4, None)
+        each = kind("lynx", activation="sigmoid").resolve(LABELS, 4, None)
+        one = kind().resolve((), 1, outputs[:, :1])
+        assert (soft.activation, each.activation, one.activation) == ("softmax", "sigmoid", "sigmoid")
+        assert each.text == f"sigmoid {kind.kind} of lynx"
+        assert torch.allclose(soft.score(outputs), plain(outputs.softmax(1)[:, 2]), rtol=1e-12)
+        assert torch.allclose(each.score(outputs), plain(outputs[:, 2].sigmoid()), rtol=1e-12)
+        assert torch.allclose(one.score(outputs[:, :1]), plain(outputs[:, 0].sigmoid()), rtol=1e-12)
+        assert soft.probability(outputs) == pytest.approx(float(outputs.softmax(1)[0, 2]), rel=1e-12)
+        assert each.probability(outputs) == pytest.approx(float(outputs[0, 2].sigmoid()), rel=1e-12)
+        assert len({soft.key, each.key, one.key}) == 3
+        with pytest.raises(InputError, match="activation"):
+            kind(0, activation="tanh")
+        with pytest.raises(InputError, match=r"activation.*sigmoid"):
+            kind(0, activation="softmax").resolve((), 1, None)
+
+
+def test_where_the_model_is_sure_the_derivatives_do_not_cancel() -> None:
+    outputs = torch.tensor([[40.0, 0.0, 0.0]], dtype=torch.float32, requires_grad=True)
+    (gradient,) = torch.autograd.grad(LogProbability(0).score(outputs).sum(), outputs)
+    rest = 2 * float(np.exp(-40.0))
+    assert float(gradient[0, 0]) == pytest.approx(rest, rel=1e-5)
+    (gradient,) = torch.autograd.grad(LogProbability(1).score(outputs).sum(), outputs)
+    assert torch.allclose(gradient, torch.tensor([[-1.0, 1.0, 0.0]]), atol=1e-6)
+
+
+def test_a_contrast_is_a_difference() -> None:
+    outputs = torch.randn(3, 4, dtype=torch.float64)
+    target = Contrast("tabby", "lynx").resolve(LABELS, 4, None)
+    assert torch.equal(target.score(outputs), outputs[:, 0] - outputs[:, 2])
+    assert (target.index, target.label, target.other, target.other_label) == (0, "tabby", 2, "lynx")
+    assert target.text == "logit of tabby minus logit of lynx"
+    odds = outputs.softmax(1)
+    assert torch.allclose(target.score(outputs), (odds[:, 0] / odds[:, 2]).log())
+    # None is the predicted class, which is 1 here.
+    assert Contrast("lynx").resolve(LABELS, 4, OUTPUTS).other == 1
+    assert Contrast(None, "lynx").resolve(LABELS, 4, OUTPUTS).index == 1
+    assert not Contrast(0).bound
+    assert not Contrast(None, 0).bound
+    assert Contrast(0, 1).bound
+    with pytest.raises(InputError, match="resolve"):
+        Contrast(0).score(outputs)
+    for make in (
+        lambda: Contrast(1, 1),
+        lambda: Contrast(),
+        lambda: Contrast("tabby", 0).resolve(LABELS, 4, None),
+        lambda: Contrast(1).resolve(LABELS, 4, OUTPUTS),
+    ):
+        with pytest.raises(InputError, match="twice"):
+            make()
+    for wrong in (Contrast(0, 4), Contrast(4, 0)):
+        with pytest.raises(InputError, match="4 classes"):
+            wrong.resolve(LABELS, 4, None)
+        with pytest.raises(InputError, match="4 classes"):
+            wrong.check(4)
+    assert Contrast(0, 2).of_class(3) == Contrast(3, 2)
+
+
+def test_a_margin_is_over_the_kth_best_other() -> None:
+    outputs = torch.tensor([[0.0, 3.0, 1.0, 2.0], [5.0, 3.0, 1.0, 9.0]])
+    assert Margin(1).score(outputs).tolist() == [1.0, -6.0]
+    assert Margin(1, k=2).score(outputs).tolist() == [2.0, -2.0]
+    assert Margin(0, k=3).score(outputs).tolist() == [-1.0, 4.0]
+    outputs.requires_grad_()
+    (gradient,) = torch.autograd.grad(Margin(1).score(outputs).sum(), outputs)
+    assert gradient.tolist() == [[0.0, 1.0, 0.0, -1.0], [0.0, 1.0, 0.0, -1.0]]
+    assert Margin("lynx").resolve(LABELS, 4, None).text == "margin of lynx over the best other class"
+    assert Margin(1, k=2).key != Margin(1).key
+    for k in (0, True, 1.5, "1"):
+        with pytest.raises(InputError, match="k="):
+            Margin(0, k=k)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"k=4.*Give 1 to 3"):
+        Margin(0, k=4).resolve(LABELS, 4, None)
+    with pytest.raises(InputError, match="Logit"):
+        Margin(0).resolve((), 1, None)
+
+
+def test_a_score_is_a_users_function_with_a_name() -> None:
+    outputs = torch.randn(3, 4)
+    score = Score(lambda y: y.square().sum(1), "energy")
+    assert torch.equal(score.score(outputs), outputs.square().sum(1))
+    assert (score.text, score.index, score.label, score.bound) == ("energy", None, None, True)
+    assert score.resolve(LABELS, 4, None) is score
+    assert score.key != Score(lambda y: y.sum(1), "energy").key
+    for wrong in (lambda y: y, lambda y: y.sum(), lambda y: y.argmax(1), lambda y: 3.0, lambda y: y.nothing):
+        with pytest.raises(ModelError, match=r"'energy'.*\(3, 4\)"):
+            Score(wrong, "energy").score(outputs)
+    with pytest.raises(InputError, match="function"):
+        Score(3, "energy")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="name"):
+        Score(len, " ")
+
+
+def test_kinds_of_a_menu() -> None:
+    assert list(KINDS) == ["logit", "probability", "log-probability", "margin"]
+    for name, kind in KINDS.items():
+        assert target_of_kind(name, 2) == kind(2)
+        assert kind(2).unit
+    for wrong in ("contrast", "score", None, 3):
+        with pytest.raises(InputError, match="kind"):
+            target_of_kind(wrong, 1)
+    assert target_of_kind("contrast", 3, like=Contrast(0, 2)) == Contrast(3, 2)
+    assert target_of_kind("probability", 3, like=Probability(0, activation="sigmoid")) == Probability(
+        3, activation="sigmoid"
+    )
+    assert target_of_kind("logit", 3, like=Contrast(0, 2)) == Logit(3)
+
+
+def test_derivatives_of_every_kind() -> None:
+    outputs = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
+    targets = [
+        *(kind(2) for kind in KINDS.values()),
+        Contrast(2, 4),
+        Margin(2, k=3),
+        Probability(2, activation="sigmoid"),
+        Score(lambda y: y.square().sum(1), "energy"),
+    ]
+    for target in targets:
+        assert torch.autograd.gradcheck(target.score, outputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 import threading
 import weakref
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -471,3 +473,103 @@ def test_an_unused_problem_costs_no_forward_and_keeps_the_model_alive() -> None:
     problem = Problem(shadow_of(fill(Net().double())), picture(8, 8), [Logit(1)])
     gc.collect()
     assert problem.gradients(problem.pixels[None])[1].shape == (1, 1, 3, 8, 8)
+
+
+# -- randomness that no function mode sees --------------------------------------------------------------------------
+
+
+class Draws(Net):
+    """Scales its features by a random number."""
+
+    def __init__(self, draw: Callable[[], float], *, always: bool = True) -> None:
+        super().__init__()
+        self.draw, self.always = draw, always
+
+    def middle(self, x: Tensor) -> Tensor:
+        factor = 1 + self.draw()
+        return self.block(x) * (factor if self.always or self.training else 1)
+
+
+class OwnGenerator(Net):
+    def __init__(self, generator: Any) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def middle(self, x: Tensor) -> Tensor:
+        if isinstance(self.generator, torch.Generator):
+            return self.block(x) * torch.rand(1, generator=self.generator, dtype=x.dtype)
+        return self.block(x) * float(self.generator.random())
+
+
+class Coin(Net):
+    def middle(self, x: Tensor) -> Tensor:
+        return self.block(x.flip(-1) if random.random() < 0.5 else x)
+
+
+class ScriptedDraw(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.rand_like(x)
+
+
+def numpy_draw() -> float:
+    return float(np.random.rand())  # noqa: NPY002
+
+
+RANDOM: dict[str, Callable[[], nn.Module]] = {
+    "Python": lambda: Draws(random.random),
+    "numpy": lambda: Draws(numpy_draw),
+    "a coin": Coin,
+    "its own numpy generator": lambda: OwnGenerator(np.random.default_rng(0)),
+    "its own Python generator": lambda: OwnGenerator(random.Random(0)),
+    "its own torch generator": lambda: OwnGenerator(torch.Generator().manual_seed(0)),
+    "dropout": lambda: Wrapped(lambda y: F.dropout(y, 0.5)),
+    "torch": lambda: Wrapped(lambda y: y * torch.rand(1)),
+    "inside a ScriptModule": lambda: nn.Sequential(torch.jit.script(ScriptedDraw()), Net()),
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_a_random_forward_is_refused_and_nothing_is_drawn(name: str) -> None:
+    torch.manual_seed(0)
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
+    model = fill(RANDOM[name]().double())
+    before = state_of(getattr(model, "generator", None))
+    with ModelGuard(model), pytest.raises(ModelError, match=r"(?s)two passes|random"):
+        explain(model, picture(8, 8), 1)
+    assert state_of(getattr(model, "generator", None)) == before
+
+
+def state_of(generator: Any) -> str:
+    if isinstance(generator, np.random.Generator):
+        return str(generator.bit_generator.state)
+    if isinstance(generator, torch.Generator):
+        return str(generator.get_state().tolist())
+    return str(generator.getstate()) if generator is not None else ""
+
+
+def test_what_is_random_in_training_alone_or_always_the_same_is_explained() -> None:
+    class Seeded(Net):
+        def middle(self, x: Tensor) -> Tensor:
+            own = torch.Generator().manual_seed(3)
+            drawn = np.random.default_rng(3).random()
+            return self.block(x) * torch.rand(1, generator=own, dtype=x.dtype) * float(drawn)
+
+    for model in (fill(Seeded().double()), fill(Draws(random.random, always=False).double())):
+        wanted = plainly(model, picture(8, 8), 1)
+        model.train()
+        assert relative(explain(model, picture(8, 8), 1)[0], wanted) < 1e-12
+
+
+def test_the_second_look_costs_one_pass_of_each_shadow() -> None:
+    class Counting(Net):
+        passes = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            Counting.passes += 1
+            return super().forward(x)
+
+    model = fill(Counting().double())
+    for k in range(3):
+        explain(model, picture(8, 8), k)
+    assert Counting.passes == 4

@@ -52,7 +52,7 @@ class SlowExplainer:
         self.at_gate = threading.Semaphore(0)
         self.error: BaseException | None = None
 
-    def steps(self, targets: Any, method: Any) -> Iterator[Any]:
+    def steps(self, targets: Any, method: Any, *, stop: Any = None) -> Iterator[Any]:
         for number in range(1, self.count + 1):
             self.at_gate.release()
             assert self.gate.acquire(timeout=WAIT)

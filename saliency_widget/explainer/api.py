@@ -1,0 +1,162 @@
+"""explain() and stream(): the two functions under everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from saliency_widget.explainer.explainer import Step
+from saliency_widget.explainer.ready import Ready, make_all_ready, make_ready
+
+
+def stream(
+    model: Any,
+    image: Any,
+    *,
+    target: Any = None,
+    method: Any = "gradient",
+    preprocess: Any = None,
+    labels: Any = None,
+    inputs: Any = None,
+) -> Iterator[Any]:
+    """Like :func:`explain`, yielding every estimate as it comes; the last is the result.
+
+    Everything is validated when this is called, for every image, not when the first estimate is taken. To stop, take no
+    more.
+
+    Parameters
+    ----------
+    model, image, target, method, preprocess, labels, inputs
+        As in :func:`explain`.
+
+    Yields
+    ------
+    Attribution, or list of Attribution, or list of these
+        What :func:`explain` returns, as far as it is known. A list of images is worked through in order: the list that
+        stands for it begins with one entry and gets another when the next image begins; those of earlier images are
+        final.
+    """
+    if isinstance(image, (list, tuple)):
+        all_ready = make_all_ready(
+            model,
+            image,
+            target=target,
+            method=method,
+            preprocess=preprocess,
+            labels=labels,
+            inputs=inputs,
+            stacklevel=2,
+        )
+        return (results for results, _ in _one_after_another(all_ready))
+    ready = make_ready(
+        model, image, target=target, method=method, preprocess=preprocess, labels=labels, inputs=inputs, stacklevel=2
+    )
+    return (ready.result(step) for step in ready.steps())
+
+
+def explain(
+    model: Any,
+    image: Any,
+    *,
+    target: Any = None,
+    method: Any = "gradient",
+    preprocess: Any = None,
+    labels: Any = None,
+    inputs: Any = None,
+    progress: bool = False,
+) -> Any:
+    """What the model's score of this picture is sensitive to.
+
+    Parameters
+    ----------
+    model
+        A torch vision model that maps pictures (N, C, H, W) to scores (N, classes), or to anything of which a
+        :class:`Score` can be computed. It is never changed. Its forward must not be random in evaluation mode.
+    image
+        A path, a PIL image, an array (H, W, 3), or a float tensor (C, H, W) that is already preprocessed; or a list of
+        these, which need not have one size.
+    target
+        None (the predicted class of each image), a class index, a label, a :class:`Target` such as
+        ``Probability("tabby")`` or ``Contrast("tabby", "lynx")``, or a list of these, of any kinds, which share the
+        forward passes.
+    method
+        A name ("gradient") or an object with its parameters.
+    preprocess
+        A transform, a preset name ("imagenet", "tf", "none") or a :class:`Preprocess`. None is what the model itself
+        says.
+    labels
+        Names of the classes, in order. None is what the model itself says.
+    inputs
+        What else the model's forward takes, by keyword, and what is held constant: ``{"pixel_mask": mask}``. A tensor
+        whose first dimension is 1 is repeated for each row of a batch; for a list of n > 1 images, one whose first
+        dimension is n gives each image its row; any other, such as the tokens of several texts, is the same for all.
+        Tensors are brought to the model's device, floats to its type; what was given is never changed. For a list of
+        images it can also be a list of such dicts, one for each.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    Attribution, or list of Attribution, or list of lists of Attribution
+        One for each image and each target: a list over the images of lists over the targets. Where ``target`` is not a
+        list, the inner level is dropped; where ``image`` is not, the outer one. ``values`` is the derivative of the
+        score with respect to the pixels after resize and crop and before normalisation, black at 0 and full scale at 1,
+        or what the method makes of such derivatives.
+
+    Raises
+    ------
+    InputError
+        An argument cannot work. Raised before any work, for every image.
+    ModelError
+        The model cannot be explained as it is.
+    """
+    many = isinstance(image, (list, tuple))
+    if many:
+        all_ready = make_all_ready(
+            model,
+            image,
+            target=target,
+            method=method,
+            preprocess=preprocess,
+            labels=labels,
+            inputs=inputs,
+            stacklevel=2,
+        )
+    else:
+        ready = make_ready(
+            model,
+            image,
+            target=target,
+            method=method,
+            preprocess=preprocess,
+            labels=labels,
+            inputs=inputs,
+            stacklevel=2,
+        )
+        all_ready = (ready,)
+    results: list[Any] = []
+    if progress:
+        from tqdm.auto import tqdm
+
+        with tqdm(desc=all_ready[0].method.label, leave=False) as bar:
+            before = 0
+            for results, step in _one_after_another(all_ready):
+                # How much there is to do is known of the image at hand; the others are taken to be like it.
+                bar.total = before + step.total * (len(all_ready) - len(results) + 1)
+                bar.update(before + step.done - bar.n)
+                before += step.done if step.final else 0
+    else:
+        for results, _ in _one_after_another(all_ready):  # noqa: B007  (the last counts)
+            pass
+    return results if many else results[0]
+
+
+def _one_after_another(all_ready: tuple[Ready, ...]) -> Iterator[tuple[list[Any], Step]]:
+    """The results so far, one for each image that has begun, and the step that brought the last."""
+    finished: list[Any] = []
+    for ready in all_ready:
+        step: Step | None = None
+        for step in ready.steps():
+            yield [*finished, ready.result(step)], step
+        assert step is not None, "a method yields at least one estimate"
+        finished.append(ready.result(step))

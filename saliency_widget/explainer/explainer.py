@@ -1,0 +1,226 @@
+"""The Explainer: one model and one picture, made ready; what explain() and the widget share."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from saliency_widget._version import __version__
+from saliency_widget.attribution import Attribution, MethodRecord, TargetRecord
+from saliency_widget.engine.inputs import check_inputs
+from saliency_widget.engine.outputs import NoScoresError
+from saliency_widget.engine.problem import Problem
+from saliency_widget.engine.shadow import Shadow, shadow_of
+from saliency_widget.errors import ModelError
+from saliency_widget.methods.base import Estimate, Method
+from saliency_widget.models.labels import labels_for
+from saliency_widget.models.preprocess import Prepared, prepare
+from saliency_widget.models.unwrap import describe
+from saliency_widget.targets import Target, as_target
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TOP = 5
+
+TRAINING_MODE = (
+    "the model is in training mode. The map is made in evaluation mode: dropout off, BatchNorm with its running "
+    "statistics; the model itself stays in training mode. Call model.eval() first to explain without this warning."
+)
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """What a model says of one class."""
+
+    index: int
+    label: str
+    score: float
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One estimate for every target: what a progress bar, a stream and a widget need.
+
+    Attributes
+    ----------
+    attributions
+        One for each target, in their order.
+    done, total
+        How far along the method is, in its own units.
+    final
+        No better estimate will follow.
+    """
+
+    attributions: tuple[Attribution, ...]
+    done: int
+    total: int
+    final: bool
+
+
+class Explainer:
+    """One model and one picture, made ready: everything is validated and the prediction is known.
+
+    Parameters
+    ----------
+    model, image, preprocess, labels, inputs
+        As in :func:`~saliency_widget.explain`, for one image.
+
+    Attributes
+    ----------
+    prepared : Prepared
+        What the model sees.
+    classes : int
+        How many classes the model has; 0 where it does not return scores (N, classes), so that it can be asked for a
+        :class:`~saliency_widget.Score` only.
+    labels : tuple of str
+        Their names; empty where there are none.
+    prediction : tuple of ClassScore
+        The most probable classes, best first.
+    notes : tuple of str
+        What the user should know about how this model is run.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        image: Any,
+        *,
+        preprocess: Any = None,
+        labels: Any = None,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.model_name = describe(model)
+        self.shadow: Shadow = shadow_of(model)
+        (self.inputs,) = check_inputs(inputs, self.shadow.model)
+        self.prepared: Prepared = prepare(image, model, preprocess)
+        self.outputs: Tensor = torch.zeros(1, 0, dtype=torch.float64)
+        self._no_classes: ModelError | None = None
+        problem = Problem(self.shadow, self.prepared, (), inputs=self.inputs)
+        try:
+            # In float64: the probabilities shown are then those of the logits, not of their rounding.
+            self.outputs = problem.outputs(problem.pixels[None]).detach().to("cpu", torch.float64)
+        except NoScoresError as error:
+            self._no_classes = error
+        self.classes = int(self.outputs.shape[1])
+        self.labels: tuple[str, ...] = labels_for(model, labels, self.classes) if self.classes else ()
+        self.probability_kind = "sigmoid" if self.classes == 1 else "softmax"
+        probabilities = self.outputs.sigmoid() if self.classes == 1 else self.outputs.softmax(dim=1)
+        self.probabilities = probabilities[0]
+        best = torch.argsort(self.outputs[0], descending=True, stable=True)[:TOP].tolist()
+        self.prediction = tuple(self.class_score(index) for index in best)
+        self.notes: tuple[str, ...] = (TRAINING_MODE,) if self.shadow.was_training else ()
+
+    def class_score(self, index: int) -> ClassScore:
+        """What the model says of one class."""
+        return ClassScore(index, self.label(index), float(self.outputs[0, index]), float(self.probabilities[index]))
+
+    def label(self, index: int) -> str:
+        """Name of a class; "class 17" where it has none."""
+        return self.labels[index] if index < len(self.labels) else f"class {index}"
+
+    def resolve(self, target: Any) -> Target:
+        """Bring a target to its class.
+
+        Raises
+        ------
+        InputError
+            There is no such class.
+        ModelError
+            The model returns no scores of classes, or a user's function of its output fails.
+        """
+        wanted = as_target(target)
+        if wanted.of_classes:
+            if self._no_classes is not None:
+                raise self._no_classes
+            return wanted.resolve(self.labels, self.classes, self.outputs)
+        # Only the output itself shows whether a user's function can read it.
+        problem = Problem(self.shadow, self.prepared, (wanted,), inputs=self.inputs)
+        problem.scores(problem.pixels[None])
+        return wanted
+
+    def steps(
+        self, targets: Sequence[Target], method: Method, *, stop: Callable[[], bool] | None = None
+    ) -> Iterator[Step]:
+        """Run ``method`` for resolved targets and yield its estimates.
+
+        Every estimate is whole; a caller that has enough, or wants to cancel, takes no more.
+
+        Parameters
+        ----------
+        targets
+            From :meth:`resolve`.
+        method
+            The method.
+        stop
+            Asked before each chunk, so that cancelling need not wait for the next estimate.
+
+        Raises
+        ------
+        Cancelled
+            ``stop`` said so.
+        """
+        problem = Problem(self.shadow, self.prepared, tuple(targets), inputs=self.inputs, stop=stop)
+        started = time.perf_counter()
+        for estimate in method.estimates(problem):
+            yield self._step(problem, targets, method, estimate, time.perf_counter() - started)
+
+    def _step(
+        self, problem: Problem, targets: Sequence[Target], method: Method, estimate: Estimate, seconds: float
+    ) -> Step:
+        # One copy off the device, in the precision of a result.
+        values = estimate.values.detach().to("cpu", torch.float32).numpy()
+        scores = estimate.scores.detach().to("cpu", torch.float64).tolist()
+        provenance = {
+            "model": self.model_name,
+            "preprocess": self.prepared.source,
+            **problem.provenance,
+            "seconds": round(seconds, 4),
+            "versions": _versions(),
+        }
+        record = MethodRecord(method.name, method.label, method.parameters())
+        attributions = tuple(
+            Attribution(
+                values=values[k],
+                image=self.prepared.picture,
+                target=_record(target),
+                method=record,
+                score=scores[k],
+                unit=f"{target.unit} per {self.prepared.variable}",
+                probability=target.probability(self.outputs),
+                channels=self.prepared.channels,
+                quality={**_state(values[k]), **estimate.quality[k]},
+                provenance=provenance,
+            )
+            for k, target in enumerate(targets)
+        )
+        return Step(attributions, estimate.done, estimate.total, estimate.final)
+
+
+def _record(target: Target) -> TargetRecord:
+    return TargetRecord(kind=target.kind, index=target.index, label=target.label, text=target.text)
+
+
+def _state(values: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, Any]:
+    """Name a state of the map that no picture should hide."""
+    finite = np.isfinite(values)
+    return {
+        "zero": bool(finite.all() and not values.any()),
+        "nonfinite": int((~finite.all(axis=0)).sum()),
+    }
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "saliency_widget": __version__,
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

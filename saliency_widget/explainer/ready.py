@@ -1,0 +1,121 @@
+"""Arguments, validated: what explain(), stream() and the widget begin with."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from saliency_widget.attribution import Attribution
+from saliency_widget.engine.inputs import check_inputs
+from saliency_widget.errors import InputError, SaliencyWarning
+from saliency_widget.explainer.explainer import Explainer, Step
+from saliency_widget.methods.base import Method, as_method
+from saliency_widget.models.unwrap import unwrap
+from saliency_widget.targets import Target, as_target
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """Validated arguments of one picture: all that is left to do is to take :meth:`steps`.
+
+    Attributes
+    ----------
+    explainer
+        The model and the picture.
+    targets
+        Resolved, in the order in which they were given.
+    method
+        The method.
+    many
+        Whether the targets were given as a list.
+    """
+
+    explainer: Explainer
+    targets: tuple[Target, ...]
+    method: Method
+    many: bool
+
+    def steps(self) -> Iterator[Step]:
+        """Run the method and yield its estimates."""
+        return self.explainer.steps(self.targets, self.method)
+
+    def result(self, step: Step) -> Attribution | list[Attribution]:
+        """What the user gets of a step: a list where a list was given."""
+        return list(step.attributions) if self.many else step.attributions[0]
+
+
+def make_ready(
+    model: Any,
+    image: Any,
+    *,
+    target: Any,
+    method: Any,
+    preprocess: Any,
+    labels: Any,
+    inputs: Any = None,
+    stacklevel: int,
+) -> Ready:
+    """Validate everything for one picture, cheap things first, and predict.
+
+    Parameters
+    ----------
+    model, image, target, method, preprocess, labels, inputs
+        As in :func:`~saliency_widget.explain`.
+    stacklevel
+        How many calls lie between this one and the user's line, to which warnings point.
+    """
+    (ready,) = _make(
+        model, [image], target, method, preprocess, labels, inputs, listed=False, stacklevel=stacklevel + 1
+    )
+    return ready
+
+
+def make_all_ready(
+    model: Any,
+    images: Sequence[Any],
+    *,
+    target: Any,
+    method: Any,
+    preprocess: Any,
+    labels: Any,
+    inputs: Any = None,
+    stacklevel: int,
+) -> tuple[Ready, ...]:
+    """As :func:`make_ready`, for each of several pictures, before any of them is explained."""
+    if not images:
+        raise InputError("image", images, "is an empty list", "Give at least one image.")
+    level = stacklevel + 1
+    return _make(model, images, target, method, preprocess, labels, inputs, listed=True, stacklevel=level)
+
+
+def _make(
+    model: Any,
+    images: Sequence[Any],
+    target: Any,
+    method: Any,
+    preprocess: Any,
+    labels: Any,
+    inputs: Any,
+    *,
+    listed: bool,
+    stacklevel: int,
+) -> tuple[Ready, ...]:
+    chosen = as_method(method)
+    many = isinstance(target, (list, tuple))
+    wanted = list(target) if many else [target]
+    if not wanted:
+        raise InputError("target", target, "is an empty list", "Give at least one class, or None for the prediction.")
+    specs = [as_target(one) for one in wanted]
+    extra = check_inputs(inputs, unwrap(model), len(images) if listed else None)
+    explainers = [
+        Explainer(model, image, preprocess=preprocess, labels=labels, inputs=given)
+        for image, given in zip(images, extra, strict=True)
+    ]
+    ready = tuple(
+        Ready(explainer, tuple(explainer.resolve(spec) for spec in specs), chosen, many) for explainer in explainers
+    )
+    for note in explainers[0].notes:
+        warnings.warn(f"model: {note}", SaliencyWarning, stacklevel=stacklevel + 1)
+    return ready

@@ -1,0 +1,96 @@
+"""Memory does not grow with the work, and cancelling takes effect within one chunk."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import saliency_widget as sw
+from tests.promises.models import Trap, make
+from tests.promises.support import last_of, problem_of, untouched
+from tests.promises.table import case_of, method_of, names
+
+
+class Peak(TorchDispatchMode):
+    """The largest number of bytes that tensors made inside it occupied at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.most = 0
+        self._alive: dict[int, weakref.ref[Any]] = {}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, Tensor):
+                self._count(leaf.untyped_storage())
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata
+        if key in self._alive:
+            return
+        size = storage.nbytes()
+
+        def gone(_: Any) -> None:
+            self.now -= size
+            self._alive.pop(key, None)
+
+        self._alive[key] = weakref.ref(storage, gone)
+        self.now += size
+        self.most = max(self.most, self.now)
+
+
+def test_the_meter_sees_what_is_kept_and_what_is_let_go() -> None:
+    with Peak() as peak:
+        for _ in range(5):
+            torch.zeros(1000).add(1)
+    assert 8000 <= peak.most <= 8000 + 64
+    assert peak.now == 0
+    with Peak() as peak:
+        kept = [torch.zeros(1000) for _ in range(5)]
+    assert peak.most == peak.now == 20_000
+    x = torch.zeros(1000, requires_grad=True)
+    with Peak() as peak:
+        graph = x.exp().exp().exp().sum()
+    # Three results that only the graph holds.
+    assert peak.now >= 12_000
+    del kept, graph
+    assert peak.now == 0
+
+
+@pytest.mark.parametrize("name", names(budget=True))
+def test_memory_does_not_grow_with_the_work(name: str) -> None:
+    case = case_of(name)
+    # Wide, so that what a pass keeps outweighs what a method holds of a few maps, and one map of each of 512 does not.
+    model = make(case.family, width=32).float()
+    peaks = []
+    for budget in (8, 512):
+        method = method_of(name, **{**case.more, case.budget: budget})
+        problem = problem_of(model, chunk=4)
+        problem.outputs(problem.pixels[None])
+        with Peak() as peak:
+            last_of(method, problem)
+        peaks.append(peak.most)
+    assert peaks[1] <= 1.1 * peaks[0]
+
+
+@pytest.mark.parametrize("name", names())
+def test_cancelling_takes_effect_within_one_chunk(name: str) -> None:
+    model = Trap(make(case_of(name).family))
+    Trap.reset()
+    last_of(method_of(name), problem_of(model, chunk=2))
+    total = Trap.passes
+    for after in {0, total // 2} if total > 4 else {0}:
+        Trap.reset()
+        problem = problem_of(model, chunk=2, stop=lambda after=after: Trap.passes >= after)
+        with untouched(model), pytest.raises(sw.Cancelled):
+            last_of(method_of(name), problem)
+        # A chunk may run the model again, for a part of what it needs.
+        assert after <= Trap.passes <= (after + 1 if after else 0)
