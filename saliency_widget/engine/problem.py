@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from saliency_widget.engine.activations import Activations, Reader
 from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
+from saliency_widget.engine.candidates import Survey
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.devices import CPU, neutral
+from saliency_widget.engine.layers import Layer, name_of, patch_of
 from saliency_widget.engine.outputs import logits_of
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.run import Run
@@ -21,6 +24,8 @@ from saliency_widget.targets import Target
 
 if TYPE_CHECKING:
     from saliency_widget.models.preprocess import Prepared
+
+R = TypeVar("R")
 
 
 class Problem:
@@ -71,6 +76,7 @@ class Problem:
         self._targets = tuple(targets)
         self._labels = tuple(labels)
         self._chunk = ChunkSize(chunk)
+        self._head_chunk = ChunkSize(chunk)
         plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
         self._run = Run(shadow, plan)
         self._logits: Tensor | None = None
@@ -156,20 +162,23 @@ class Problem:
 
         return self._over(batch, rows)[0]
 
-    def scores(self, batch: Tensor) -> Tensor:
+    def scores(self, batch: Tensor, *, start: Any = None) -> Tensor:
         """The scores of the targets, without a graph.
 
         Parameters
         ----------
         batch
-            (N, C, H, W) pixels.
+            (N, C, H, W) pixels; with ``start``, (N, c, h, w) activations of that layer.
+        start
+            A layer, as in :meth:`activations`: what comes after it is run on the activations. All else that it uses
+            comes from the picture itself.
 
         Returns
         -------
         Tensor
             (N, K), in float32 or better.
         """
-        outputs = self.outputs(batch)
+        outputs = self.outputs(batch) if start is None else self._head_outputs(batch, start)
         with neutral(self.device), torch.no_grad():
             return self._scores(outputs)
 
@@ -201,6 +210,95 @@ class Problem:
         scores, gradients = self._over(batch, self._gradients)
         return scores, gradients
 
+    def activations(self, batch: Tensor, layer: Any = None) -> Activations:
+        """What a layer returned, on its grid, and the derivatives of the targets' scores with respect to it.
+
+        Parameters
+        ----------
+        batch
+            (N, C, H, W) pixels.
+        layer
+            A dotted name or a module of the user's model; None is the last executed layer with a spatial grid whose
+            gradient on the grid is not zero. Of a layer that is called several times, the last call counts.
+
+        Raises
+        ------
+        InputError
+            The layer is unknown, never called, without a grid, or nothing on which the score depends.
+        ModelError
+            No layer has a grid on which the score depends, or the model raises.
+        """
+        batch = self._checked(batch)
+        if self._unbound:
+            self._settled()
+        with self.running():
+            name = self._layer_name(layer)
+
+            def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
+                return self._reader.read(replica, name, part)
+
+            scores, values, gradients = self._over(batch, rows)
+            grid = self._run.do(lambda replica: self._reader.tap(replica, name, self.pixels[None]).grid)
+        return Activations(name, grid, values, scores, gradients)
+
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers that return activations on a spatial grid, in the order in which they return."""
+        self._settled()
+        return self._over_survey(Survey.layers)
+
+    def _layer_name(self, layer: Any) -> str:
+        """The dotted name of a layer; None is the one picked for this model and this size of picture."""
+        if layer is not None:
+            return name_of(self.shadow.model, layer)
+        self._settled()
+        size = self._reader.picture
+
+        def work(replica: Replica) -> str:
+            if size not in replica.picks:
+                replica.picks[size] = self._surveyed(replica, Survey.pick)
+            return replica.picks[size]
+
+        with self.running():
+            return self._run.do(work)
+
+    def _over_survey(self, ask: Callable[[Survey], R]) -> R:
+        with self.running():
+            return self._run.do(lambda replica: self._surveyed(replica, ask))
+
+    def _surveyed(self, replica: Replica, ask: Callable[[Survey], R]) -> R:
+        with replica.computing():
+            reader = self._reader
+            return ask(Survey(replica, self._rows_forward, self._scores, self.pixels[None], reader.patch))
+
+    def _head_outputs(self, batch: Tensor, start: Any) -> Tensor:
+        self._settled()
+        row = self.pixels[None]
+        with self.running():
+            name = self._layer_name(start)
+            tap = self._run.do(lambda replica: self._reader.tap(replica, name, row))
+            wanted = (tap.grid.channels, tap.grid.height, tap.grid.width)
+            if not isinstance(batch, Tensor) or batch.dim() != 4 or tuple(batch.shape[1:]) != wanted or not len(batch):
+                raise InputError(
+                    "batch",
+                    tuple(batch.shape) if isinstance(batch, Tensor) else type(batch).__name__,
+                    f"is no batch of activations of {name!r}",
+                    f"Give shape (N, {', '.join(map(str, wanted))}).",
+                )
+
+            def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
+                return (self._reader.head(replica, self._reader.tap(replica, name, row), row, part),)
+
+            return self._over(batch.detach(), rows, self._head_chunk)[0]
+
+    @property
+    def _reader(self) -> Reader:
+        assert self._run.plan is not None
+        size = (int(self.pixels.shape[1]), int(self.pixels.shape[2]))
+        return Reader(self._rows_forward, self._scores, self._run.plan, size, patch_of(self.shadow.model))
+
+    def _rows_forward(self, replica: Replica, pixels: Tensor, rows: int) -> Tensor:
+        return self._forward(replica, pixels, rows)
+
     @property
     def _unbound(self) -> bool:
         return any(target.index is None for target in self._targets)
@@ -213,13 +311,15 @@ class Problem:
         with self._run.opened():
             yield
 
-    def _over(self, batch: Tensor, rows: Callable[[Replica, Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    def _over(
+        self, batch: Tensor, rows: Callable[[Replica, Tensor], tuple[Tensor, ...]], chunk: ChunkSize | None = None
+    ) -> tuple[Tensor, ...]:
         """Run a primitive over a batch in chunks, with weights that stand still."""
 
         def work(replica: Replica) -> tuple[Tensor, ...]:
             here = batch.to(self.device, self.dtype)
             parts: list[tuple[Tensor, ...]] = []
-            size = ChunkSize(1) if replica.batch_statistics else self._chunk
+            size = ChunkSize(1) if replica.batch_statistics else chunk or self._chunk
 
             def run(start: int, stop: int) -> None:
                 found: list[tuple[Tensor, ...]] = []
@@ -245,8 +345,10 @@ class Problem:
             return self._input + self._scale * change
         return self._input + torch.einsum("dc,nchw->ndhw", self._matrix, change)
 
-    def _forward(self, replica: Replica, pixels: Tensor) -> Tensor:
-        rows = len(pixels)
+    def _forward(self, replica: Replica, pixels: Tensor, rows: int | None = None) -> Tensor:
+        # A number of rows is given where a layer is listened to, which may exchange what the picture's logits follow.
+        known = rows is not None
+        rows = len(pixels) if rows is None else rows
         try:
             output = self.shadow.forward(replica, self._model_input(pixels))
         except SaliencyError:
@@ -256,7 +358,7 @@ class Problem:
                 raise
             raise ModelError(_model_raised(error, tuple(pixels.shape))) from error
         logits = logits_of(output, rows)
-        if self._logits is None and torch.equal(pixels[0].detach(), self.pixels):
+        if not known and self._logits is None and torch.equal(pixels[0].detach(), self.pixels):
             self._logits = logits[0].detach().clone()
             self._targets = tuple(
                 target.resolve(self._labels, logits.shape[1], logits[:1].detach()) if target.index is None else target
