@@ -23,6 +23,9 @@ if TYPE_CHECKING:
         SaliencyWarning,
     )
     from saliency_widget.explainer import explain, stream
+    from saliency_widget.methods.cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
+    from saliency_widget.methods.channel_cam import AblationCAM, ScoreCAM
+    from saliency_widget.methods.eigen_cam import EigenCAM
     from saliency_widget.methods.gradient import Gradient
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
@@ -31,10 +34,16 @@ if TYPE_CHECKING:
 
 # Where each public name lives.
 _HOME = {
+    "AblationCAM": "saliency_widget.methods.channel_cam",
     "Attribution": "saliency_widget.attribution",
     "Cancelled": "saliency_widget.errors",
+    "EigenCAM": "saliency_widget.methods.eigen_cam",
+    "GradCAM": "saliency_widget.methods.cam",
+    "GradCAMPlusPlus": "saliency_widget.methods.cam",
     "Gradient": "saliency_widget.methods.gradient",
+    "HiResCAM": "saliency_widget.methods.cam",
     "InputError": "saliency_widget.errors",
+    "LayerCAM": "saliency_widget.methods.cam",
     "Logit": "saliency_widget.targets",
     "ModelChangedError": "saliency_widget.errors",
     "ModelError": "saliency_widget.errors",
@@ -44,17 +53,25 @@ _HOME = {
     "SaliencyError": "saliency_widget.errors",
     "SaliencyWarning": "saliency_widget.errors",
     "SaliencyWidget": "saliency_widget.widget.widget",
+    "ScoreCAM": "saliency_widget.methods.channel_cam",
     "Target": "saliency_widget.targets",
+    "XGradCAM": "saliency_widget.methods.cam",
     "demo": "saliency_widget.models",
     "explain": "saliency_widget.explainer",
     "stream": "saliency_widget.explainer",
 }
 
 __all__ = [
+    "AblationCAM",
     "Attribution",
     "Cancelled",
+    "EigenCAM",
+    "GradCAM",
+    "GradCAMPlusPlus",
     "Gradient",
+    "HiResCAM",
     "InputError",
+    "LayerCAM",
     "Logit",
     "ModelChangedError",
     "ModelError",
@@ -64,7 +81,9 @@ __all__ = [
     "SaliencyError",
     "SaliencyWarning",
     "SaliencyWidget",
+    "ScoreCAM",
     "Target",
+    "XGradCAM",
     "__version__",
     "demo",
     "explain",

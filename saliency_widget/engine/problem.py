@@ -55,6 +55,8 @@ class Problem:
     ----------
     pixels : Tensor
         (C, H, W), the picture, in the model's type on the model's device.
+    zero : Tensor
+        (C, 1, 1), the colour for which the model's input is zero.
     device, dtype
         Where and in what type the model computes.
     """
@@ -89,6 +91,11 @@ class Problem:
             self.pixels = self._here(self._prepared.pixels)
             self._input = self._here(self._prepared.input)
             self._matrix = self._here(self._prepared.matrix)
+            offset = self._prepared.offset
+            colour = (
+                torch.linalg.solve(self._prepared.matrix, -offset) if bool(offset.any()) else torch.zeros_like(offset)
+            )
+            self.zero = self._here(colour)[:, None, None]
             diagonal = torch.diagonal(self._matrix)
             straight = torch.equal(self._matrix, torch.diag(diagonal))
         self._scale = diagonal[:, None, None] if straight else None
