@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from saliency_widget.explainer import explain, stream
     from saliency_widget.methods.gradient import Gradient
+    from saliency_widget.methods.guided import Deconvolution, GuidedBackprop
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Logit, Probability, Target
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 _HOME = {
     "Attribution": "saliency_widget.attribution",
     "Cancelled": "saliency_widget.errors",
+    "Deconvolution": "saliency_widget.methods.guided",
     "Gradient": "saliency_widget.methods.gradient",
+    "GuidedBackprop": "saliency_widget.methods.guided",
     "InputError": "saliency_widget.errors",
     "Logit": "saliency_widget.targets",
     "ModelChangedError": "saliency_widget.errors",
@@ -53,7 +56,9 @@ _HOME = {
 __all__ = [
     "Attribution",
     "Cancelled",
+    "Deconvolution",
     "Gradient",
+    "GuidedBackprop",
     "InputError",
     "Logit",
     "ModelChangedError",
