@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from saliency_widget.methods.channel_cam import AblationCAM, ScoreCAM
     from saliency_widget.methods.eigen_cam import EigenCAM
     from saliency_widget.methods.gradient import Gradient
+    from saliency_widget.methods.guided import Deconvolution, GuidedBackprop
+    from saliency_widget.methods.guided_cam import GuidedGradCAM
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Logit, Probability, Target
@@ -37,10 +39,13 @@ _HOME = {
     "AblationCAM": "saliency_widget.methods.channel_cam",
     "Attribution": "saliency_widget.attribution",
     "Cancelled": "saliency_widget.errors",
+    "Deconvolution": "saliency_widget.methods.guided",
     "EigenCAM": "saliency_widget.methods.eigen_cam",
     "GradCAM": "saliency_widget.methods.cam",
     "GradCAMPlusPlus": "saliency_widget.methods.cam",
     "Gradient": "saliency_widget.methods.gradient",
+    "GuidedBackprop": "saliency_widget.methods.guided",
+    "GuidedGradCAM": "saliency_widget.methods.guided_cam",
     "HiResCAM": "saliency_widget.methods.cam",
     "InputError": "saliency_widget.errors",
     "LayerCAM": "saliency_widget.methods.cam",
@@ -65,10 +70,13 @@ __all__ = [
     "AblationCAM",
     "Attribution",
     "Cancelled",
+    "Deconvolution",
     "EigenCAM",
     "GradCAM",
     "GradCAMPlusPlus",
     "Gradient",
+    "GuidedBackprop",
+    "GuidedGradCAM",
     "HiResCAM",
     "InputError",
     "LayerCAM",

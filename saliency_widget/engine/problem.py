@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import CheckpointError
 
 from saliency_widget.engine.activations import Activations, Reader
 from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
@@ -17,6 +19,7 @@ from saliency_widget.engine.devices import CPU, neutral
 from saliency_widget.engine.layers import Layer, name_of, patch_of
 from saliency_widget.engine.outputs import logits_of
 from saliency_widget.engine.replica import Replica
+from saliency_widget.engine.ruled import Rules, check_same
 from saliency_widget.engine.run import Run
 from saliency_widget.engine.shadow import Shadow
 from saliency_widget.errors import InputError, ModelError, SaliencyError
@@ -189,13 +192,16 @@ class Problem:
         with neutral(self.device), torch.no_grad():
             return self._scores(outputs)
 
-    def gradients(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+    def gradients(self, batch: Tensor, rules: Rules | None = None) -> tuple[Tensor, Tensor]:
         """The scores of the targets and their derivatives with respect to the pixels.
 
         Parameters
         ----------
         batch
             (N, C, H, W) pixels.
+        rules
+            Changed backward rules, made for this one call. They cost another forward pass, which proves that the scores
+            are not changed.
 
         Returns
         -------
@@ -207,14 +213,17 @@ class Problem:
         Raises
         ------
         ModelError
-            No gradient leads from the scores to the pixels, or the model raises.
+            No gradient leads from the scores to the pixels, the model raises, or the rules do not fit it.
         """
         batch = self._checked(batch)
         if not self._targets:
             raise InputError("targets", (), "is empty, so there is nothing to differentiate", "Give a target.")
         if self._unbound and not torch.equal(batch[0].to(self.pixels), self.pixels):
             self._settled()
-        scores, gradients = self._over(batch, self._gradients)
+        rows = self._gradients if rules is None else partial(self._ruled, rules)
+        scores, gradients, *found = self._over(batch, rows)
+        if rules is not None:
+            rules.settle(*found)
         return scores, gradients
 
     def activations(self, batch: Tensor, layer: Any = None) -> Activations:
@@ -304,7 +313,7 @@ class Problem:
         return Reader(self._rows_forward, self._scores, self._run.plan, size, patch_of(self.shadow.model))
 
     def _rows_forward(self, replica: Replica, pixels: Tensor, rows: int) -> Tensor:
-        return self._forward(replica, pixels, rows)
+        return self._forward(replica, pixels, rows=rows)
 
     @property
     def _unbound(self) -> bool:
@@ -352,12 +361,14 @@ class Problem:
             return self._input + self._scale * change
         return self._input + torch.einsum("dc,nchw->ndhw", self._matrix, change)
 
-    def _forward(self, replica: Replica, pixels: Tensor, rows: int | None = None) -> Tensor:
+    def _forward(
+        self, replica: Replica, pixels: Tensor, given: Tensor | None = None, rows: int | None = None
+    ) -> Tensor:
         # A number of rows is given where a layer is listened to, which may exchange what the picture's logits follow.
         known = rows is not None
         rows = len(pixels) if rows is None else rows
         try:
-            output = self.shadow.forward(replica, self._model_input(pixels))
+            output = self.shadow.forward(replica, self._model_input(pixels) if given is None else given)
         except SaliencyError:
             raise
         except Exception as error:
@@ -395,6 +406,30 @@ class Problem:
                 raise ModelError(_NO_PATH)
             return scores.detach()[: len(rows)].clone(), gradients.detach()[: len(rows)]
 
+    def _ruled(self, rules: Rules, replica: Replica, rows: Tensor) -> tuple[Tensor, ...]:
+        doubled = replica.scripted and len(rows) == 1 and self.device == CPU
+        pixels = torch.cat([rows, rows]) if doubled else rows
+        with replica.computing(), torch.no_grad():
+            plain = self._forward(replica, pixels)
+        with replica.computing():
+            leaf, given = rules.enter(pixels, self._model_input)
+            with rules.active():
+                outputs = self._forward(replica, pixels, given)
+            outputs = rules.leave(outputs)
+            check_same(outputs, plain)
+            if not outputs.requires_grad:
+                raise ModelError(_NO_PATH)
+            scores = self._scores(outputs)
+            assert self._run.plan is not None
+            try:
+                gradients = self._run.plan.gradients(scores, leaf)
+            except CheckpointError as error:
+                raise ModelError(_RECOMPUTES) from error
+            if gradients is None:
+                raise ModelError(_NO_PATH)
+            found = rules.result(gradients.detach()[: len(rows)])
+            return scores.detach()[: len(rows)].clone(), *found
+
     def _checked(self, batch: Tensor) -> Tensor:
         wanted = tuple(self.pixels.shape)
         if not isinstance(batch, Tensor) or batch.dim() != 4 or tuple(batch.shape[1:]) != wanted or not len(batch):
@@ -424,6 +459,10 @@ def _model_raised(error: Exception, shape: tuple[int, ...]) -> str:
     )
 
 
+_RECOMPUTES = (
+    "the model's forward computes activations a second time on the way back (torch.utils.checkpoint), where changed "
+    "backward rules cannot follow. Turn gradient checkpointing off: it saves memory in training."
+)
 _NO_PATH = (
     "no gradient leads from the score to the picture: the score is constant, or the model's forward leaves the graph "
     "(.detach(), .data, .numpy(), .item(), argmax, torch.inference_mode). Return scores that are computed from the "

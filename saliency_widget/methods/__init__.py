@@ -4,13 +4,18 @@ from saliency_widget.methods.cam import GradCAM, GradCAMPlusPlus, HiResCAM, Laye
 from saliency_widget.methods.channel_cam import AblationCAM, ScoreCAM
 from saliency_widget.methods.eigen_cam import EigenCAM
 from saliency_widget.methods.gradient import Gradient
+from saliency_widget.methods.guided import Deconvolution, GuidedBackprop
+from saliency_widget.methods.guided_cam import GuidedGradCAM
 
 __all__ = [
     "AblationCAM",
+    "Deconvolution",
     "EigenCAM",
     "GradCAM",
     "GradCAMPlusPlus",
     "Gradient",
+    "GuidedBackprop",
+    "GuidedGradCAM",
     "HiResCAM",
     "LayerCAM",
     "ScoreCAM",
