@@ -311,7 +311,6 @@ class _Caught:
 @contextmanager
 def calling(replica: Replica, name: str, act: Callable[[Any], Any], only: int | None = None) -> Iterator[None]:
     """Hand what a layer returns to ``act``, at each call or at one; what it returns is used instead, unless None."""
-    module = replica.module.get_submodule(name)
     count = 0
 
     def hook(_module: nn.Module, _given: Any, output: Any) -> Any:
@@ -320,8 +319,8 @@ def calling(replica: Replica, name: str, act: Callable[[Any], Any], only: int | 
         return act(output) if only is None or count == only else None
 
     try:
-        handle = module.register_forward_hook(hook)
-    except (RuntimeError, AttributeError) as error:  # part of a ScriptModule
+        handle = replica.module.get_submodule(name).register_forward_hook(hook)
+    except (RuntimeError, AttributeError) as error:  # a ScriptModule
         raise _never_called(name) from error
     try:
         yield

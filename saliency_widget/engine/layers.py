@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from saliency_widget.engine.grids import Grid, Size
@@ -130,8 +129,3 @@ def _unknown(model: nn.Module, layer: str) -> InputError:
     else:
         listed = f"Did you mean {' or '.join(map(repr, near))}? "
     return InputError("layer", layer, f"names no layer of this {type(model).__name__}", listed + _REMEDY)
-
-
-def is_scripted(module: nn.Module) -> bool:
-    """Whether a module runs as TorchScript, from which no hook of its parts is called."""
-    return isinstance(module, torch.jit.ScriptModule)
