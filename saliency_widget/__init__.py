@@ -23,7 +23,12 @@ if TYPE_CHECKING:
         SaliencyWarning,
     )
     from saliency_widget.explainer import explain, stream
+    from saliency_widget.methods.cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
+    from saliency_widget.methods.channel_cam import AblationCAM, ScoreCAM
+    from saliency_widget.methods.eigen_cam import EigenCAM
     from saliency_widget.methods.gradient import Gradient
+    from saliency_widget.methods.guided import Deconvolution, GuidedBackprop
+    from saliency_widget.methods.guided_cam import GuidedGradCAM
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Contrast, Logit, LogProbability, Margin, Probability, Score, Target
@@ -31,11 +36,20 @@ if TYPE_CHECKING:
 
 # Where each public name lives.
 _HOME = {
+    "AblationCAM": "saliency_widget.methods.channel_cam",
     "Attribution": "saliency_widget.attribution",
     "Cancelled": "saliency_widget.errors",
     "Contrast": "saliency_widget.targets",
+    "Deconvolution": "saliency_widget.methods.guided",
+    "EigenCAM": "saliency_widget.methods.eigen_cam",
+    "GradCAM": "saliency_widget.methods.cam",
+    "GradCAMPlusPlus": "saliency_widget.methods.cam",
     "Gradient": "saliency_widget.methods.gradient",
+    "GuidedBackprop": "saliency_widget.methods.guided",
+    "GuidedGradCAM": "saliency_widget.methods.guided_cam",
+    "HiResCAM": "saliency_widget.methods.cam",
     "InputError": "saliency_widget.errors",
+    "LayerCAM": "saliency_widget.methods.cam",
     "LogProbability": "saliency_widget.targets",
     "Logit": "saliency_widget.targets",
     "Margin": "saliency_widget.targets",
@@ -48,18 +62,29 @@ _HOME = {
     "SaliencyWarning": "saliency_widget.errors",
     "SaliencyWidget": "saliency_widget.widget.widget",
     "Score": "saliency_widget.targets",
+    "ScoreCAM": "saliency_widget.methods.channel_cam",
     "Target": "saliency_widget.targets",
+    "XGradCAM": "saliency_widget.methods.cam",
     "demo": "saliency_widget.models",
     "explain": "saliency_widget.explainer",
     "stream": "saliency_widget.explainer",
 }
 
 __all__ = [
+    "AblationCAM",
     "Attribution",
     "Cancelled",
     "Contrast",
+    "Deconvolution",
+    "EigenCAM",
+    "GradCAM",
+    "GradCAMPlusPlus",
     "Gradient",
+    "GuidedBackprop",
+    "GuidedGradCAM",
+    "HiResCAM",
     "InputError",
+    "LayerCAM",
     "LogProbability",
     "Logit",
     "Margin",
@@ -72,7 +97,9 @@ __all__ = [
     "SaliencyWarning",
     "SaliencyWidget",
     "Score",
+    "ScoreCAM",
     "Target",
+    "XGradCAM",
     "__version__",
     "demo",
     "explain",

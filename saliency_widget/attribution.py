@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saliency_widget._files import atomic_write
+from saliency_widget.display.cells import Between, to_picture
 from saliency_widget.display.reduce import DEFAULT_CLIP, FloatMap, Reduction, Sign, check_values, heatmap
 from saliency_widget.errors import InputError
 
@@ -80,7 +81,8 @@ class Attribution:
     Attributes
     ----------
     values
-        float32 (C, H, W): the score's change per unit of each channel of each pixel, signed, never normalised.
+        float32 (C, H, W): the score's change per unit of each channel of each pixel, signed, never normalised. A map
+        over the cells of a layer is (1, h, w), the cells covering the picture evenly.
     image
         uint8 (H, W, 3): what the model saw, for the eye.
     target, method
@@ -142,8 +144,15 @@ class Attribution:
             object.__setattr__(self, name, value)
         self.__post_init__()
 
-    def heatmap(self, sign: Sign = "absolute", reduce: Reduction | None = None, clip: float = DEFAULT_CLIP) -> FloatMap:
-        """The map between fixed ends; see :func:`saliency_widget.display.reduce.heatmap`.
+    def heatmap(
+        self,
+        sign: Sign = "absolute",
+        reduce: Reduction | None = None,
+        clip: float = DEFAULT_CLIP,
+        *,
+        between: Between = "smooth",
+    ) -> FloatMap:
+        """The map between fixed ends, at the picture's size; see :func:`saliency_widget.display.reduce.heatmap`.
 
         Parameters
         ----------
@@ -153,20 +162,31 @@ class Attribution:
             "max", "sum" or "mean" over channels; None is "max" for "absolute" and "sum" for "signed".
         clip
             Percentile of |value| at which it saturates.
+        between
+            How a map on a coarser grid fills the picture: "smooth" or "cells"; see
+            :func:`saliency_widget.display.cells.to_picture`.
 
         Returns
         -------
         numpy.ndarray
             float32 (H, W), in [0, 1] ("absolute") or [-1, 1] ("signed", zero at 0).
         """
-        return heatmap(self.values, sign, reduce, clip)
+        height, width = self.image.shape[:2]
+        return heatmap(to_picture(self.values, height, width, between), sign, reduce, clip)
 
-    def plot(self, sign: Sign = "absolute", *, clip: float = DEFAULT_CLIP, ax: Axes | None = None) -> Figure:
+    def plot(
+        self,
+        sign: Sign = "absolute",
+        *,
+        clip: float = DEFAULT_CLIP,
+        between: Between = "smooth",
+        ax: Axes | None = None,
+    ) -> Figure:
         """A matplotlib figure: the picture, the map, a colour bar with unit and clip.
 
         Parameters
         ----------
-        sign, clip
+        sign, clip, between
             As in :meth:`heatmap`.
         ax
             Draw the map alone into these axes, instead of making a figure.
@@ -178,7 +198,7 @@ class Attribution:
         """
         from saliency_widget.display.figure import draw_figure
 
-        return draw_figure(self, sign, clip=clip, ax=ax)
+        return draw_figure(self, sign, clip=clip, between=between, ax=ax)
 
     def _repr_png_(self) -> bytes:
         from saliency_widget.display.notebook_figure import NotebookFigure

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from saliency_widget.display.cells import Between, to_picture
 from saliency_widget.display.colours import colour_table, colourise, overlay
 from saliency_widget.display.reduce import (
     DEFAULT_CLIP,
@@ -52,22 +53,39 @@ def ordinal(number: float) -> str:
     return f"{number:g}th"
 
 
-def scale_words(sign: Sign, level: float, clip: float) -> str:
+def scale_words(sign: Sign, level: float, clip: float, *, channels: int = 3) -> str:
     """What the ends of the colour bar mean, in words."""
     if level == 0:
         return "every value is zero"
-    words = (
-        "maximum of |value| over channels" if sign == "absolute" else "sum over channels; zero is the neutral colour"
-    )
+    if channels == 1:
+        words = "|value|" if sign == "absolute" else "value; zero is the neutral colour"
+    elif sign == "absolute":
+        words = "maximum of |value| over channels"
+    else:
+        words = "sum over channels; zero is the neutral colour"
     return f"{words}; clipped at the {ordinal(clip)} percentile of |value|"
 
 
-def draw_map(ax: Axes, attribution: Drawable, sign: Sign, *, clip: float, opacity: float = 1.0) -> Any:
+def grid_words(attribution: Drawable) -> str:
+    """That a map is coarser than its picture, in words; nothing where it is not."""
+    height, width = attribution.values.shape[1:]
+    return "" if (height, width) == attribution.image.shape[:2] else f"{height} x {width} cells. "
+
+
+def reduced_map(attribution: Drawable, sign: Sign, between: Between) -> FloatMap:
+    """One number a pixel of the picture."""
+    height, width = attribution.image.shape[:2]
+    return reduce_channels(to_picture(attribution.values, height, width, between), sign)
+
+
+def draw_map(
+    ax: Axes, attribution: Drawable, sign: Sign, *, clip: float, opacity: float = 1.0, between: Between = "smooth"
+) -> Any:
     """Draw the map into ``ax``; returns the scale, from which a colour bar can be made."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import ListedColormap, Normalize
 
-    reduced = reduce_channels(attribution.values, sign)
+    reduced = reduced_map(attribution, sign, between)
     level = clip_level(reduced, clip)
     coloured = colourise(scale_to_heat(reduced, level), sign)
     # Coloured here and not by matplotlib, so that a figure, a PNG and the widget show the same colours.
@@ -85,6 +103,7 @@ def draw_figure(
     *,
     clip: float = DEFAULT_CLIP,
     opacity: float = 0.6,
+    between: Between = "smooth",
     ax: Axes | None = None,
 ) -> Figure:
     """Picture, overlay and map side by side, with a colour bar; or the map alone in the caller's axes.
@@ -105,7 +124,7 @@ def draw_figure(
         owner = ax.get_figure()
         if not isinstance(owner, Figure):
             raise InputError("ax", ax, "belongs to no plain figure", "Give axes of a matplotlib Figure.")
-        drawn = draw_map(ax, attribution, sign, clip=clip)
+        drawn = draw_map(ax, attribution, sign, clip=clip, between=between)
         bar = owner.colorbar(drawn, ax=ax, fraction=0.046, pad=0.03, extend=_extend(sign))
         bar.set_label(attribution.unit)
         ax.set_title(title)
@@ -120,8 +139,8 @@ def draw_figure(
     axes[0].imshow(attribution.image, interpolation="nearest")
     axes[0].set_xticks([])
     axes[0].set_yticks([])
-    draw_map(axes[1], attribution, sign, clip=clip, opacity=opacity)
-    drawn = draw_map(axes[2], attribution, sign, clip=clip)
+    draw_map(axes[1], attribution, sign, clip=clip, opacity=opacity, between=between)
+    drawn = draw_map(axes[2], attribution, sign, clip=clip, between=between)
     for one, name in zip(axes, ("what the model saw", "map over it", "map"), strict=True):
         one.set_title(name, fontsize=9)
     bar = figure.colorbar(drawn, ax=list(axes), fraction=0.02, pad=0.01, extend=_extend(sign))
@@ -130,9 +149,10 @@ def draw_figure(
     if sign == "signed":
         bar.ax.set_title("raises", fontsize=8)
         bar.ax.set_xlabel("lowers", fontsize=8)
-    level = clip_level(reduce_channels(attribution.values, sign), clip)
+    level = clip_level(reduced_map(attribution, sign, between), clip)
+    words = scale_words(sign, level, clip, channels=len(attribution.values))
     figure.suptitle(title, fontsize=11)
-    figure.supxlabel(f"{scale_words(sign, level, clip)}. {CAVEAT}", fontsize=8)
+    figure.supxlabel(f"{grid_words(attribution)}{words}. {CAVEAT}", fontsize=8)
     return figure
 
 

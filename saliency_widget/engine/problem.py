@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import CheckpointError
 
+from saliency_widget.engine.activations import Activations, Reader
 from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
+from saliency_widget.engine.candidates import Survey
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.devices import CPU, neutral
 from saliency_widget.engine.inputs import Inputs
+from saliency_widget.engine.layers import Layer, name_of, patch_of
 from saliency_widget.engine.outputs import has_logits, logits_of, scores_of
 from saliency_widget.engine.replica import Replica
+from saliency_widget.engine.ruled import Rules, check_same
 from saliency_widget.engine.run import Run
 from saliency_widget.engine.shadow import Shadow
 from saliency_widget.errors import Cancelled, InputError, ModelError, SaliencyError
@@ -23,6 +29,8 @@ from saliency_widget.targets import Target
 
 if TYPE_CHECKING:
     from saliency_widget.models.preprocess import Prepared
+
+R = TypeVar("R")
 
 
 class Problem:
@@ -57,6 +65,8 @@ class Problem:
     ----------
     pixels : Tensor
         (C, H, W), the picture, in the model's type on the model's device.
+    zero : Tensor
+        (C, 1, 1), the colour for which the model's input is zero.
     device, dtype
         Where and in what type the model computes.
     """
@@ -82,6 +92,7 @@ class Problem:
         self._inputs = Inputs(inputs)
         self._stop = stop
         self._chunk = ChunkSize(chunk)
+        self._head_chunk = ChunkSize(chunk)
         plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
         self._run = Run(shadow, plan)
         self._logits: Tensor | None = None
@@ -95,6 +106,11 @@ class Problem:
             self._input = self._here(self._prepared.input)
             self._matrix = self._here(self._prepared.matrix)
             self._inputs.move(self.device, self.dtype)
+            offset = self._prepared.offset
+            colour = (
+                torch.linalg.solve(self._prepared.matrix, -offset) if bool(offset.any()) else torch.zeros_like(offset)
+            )
+            self.zero = self._here(colour)[:, None, None]
             diagonal = torch.diagonal(self._matrix)
             straight = torch.equal(self._matrix, torch.diag(diagonal))
         self._scale = diagonal[:, None, None] if straight else None
@@ -170,35 +186,45 @@ class Problem:
 
         return self._over(batch, rows)[0]
 
-    def scores(self, batch: Tensor) -> Tensor:
+    def scores(self, batch: Tensor, *, start: Any = None) -> Tensor:
         """The scores of the targets, without a graph.
 
         Parameters
         ----------
         batch
-            (N, C, H, W) pixels.
+            (N, C, H, W) pixels; with ``start``, (N, c, h, w) activations of that layer.
+        start
+            A layer, as in :meth:`activations`: what comes after it is run on the activations. All else that it uses
+            comes from the picture itself.
 
         Returns
         -------
         Tensor
             (N, K), in float32 or better.
         """
-        batch = self._checked(batch)
 
         def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
             with replica.computing(), torch.no_grad():
                 return (self._scores(self._forward(replica, part), len(part)).clone(),)
 
+        if start is not None:
+            outputs = self._head_outputs(batch, start)
+            with neutral(self.device), torch.no_grad():
+                return self._scores(outputs, len(batch))
+        batch = self._checked(batch)
         self._settle(batch)
         return self._over(batch, rows)[0]
 
-    def gradients(self, batch: Tensor) -> tuple[Tensor, Tensor]:
+    def gradients(self, batch: Tensor, rules: Rules | None = None) -> tuple[Tensor, Tensor]:
         """The scores of the targets and their derivatives with respect to the pixels.
 
         Parameters
         ----------
         batch
             (N, C, H, W) pixels.
+        rules
+            Changed backward rules, made for this one call. They cost another forward pass, which proves that the scores
+            are not changed.
 
         Returns
         -------
@@ -210,14 +236,106 @@ class Problem:
         Raises
         ------
         ModelError
-            No gradient leads from the scores to the pixels, or the model raises.
+            No gradient leads from the scores to the pixels, the model raises, or the rules do not fit it.
         """
         batch = self._checked(batch)
         if not self._targets:
             raise InputError("targets", (), "is empty, so there is nothing to differentiate", "Give a target.")
         self._settle(batch)
-        scores, gradients = self._over(batch, self._gradients)
+        rows = self._gradients if rules is None else partial(self._ruled, rules)
+        scores, gradients, *found = self._over(batch, rows)
+        if rules is not None:
+            rules.settle(*found)
         return scores, gradients
+
+    def activations(self, batch: Tensor, layer: Any = None) -> Activations:
+        """What a layer returned, on its grid, and the derivatives of the targets' scores with respect to it.
+
+        Parameters
+        ----------
+        batch
+            (N, C, H, W) pixels.
+        layer
+            A dotted name or a module of the user's model; None is the last executed layer with a spatial grid whose
+            gradient on the grid is not zero. Of a layer that is called several times, the last call counts.
+
+        Raises
+        ------
+        InputError
+            The layer is unknown, never called, without a grid, or nothing on which the score depends.
+        ModelError
+            No layer has a grid on which the score depends, or the model raises.
+        """
+        batch = self._checked(batch)
+        if self._unbound:
+            self._settled()
+        with self.running():
+            name = self._layer_name(layer)
+
+            def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
+                return self._reader.read(replica, name, part)
+
+            scores, values, gradients = self._over(batch, rows)
+            grid = self._run.do(lambda replica: self._reader.tap(replica, name, self.pixels[None]).grid)
+        return Activations(name, grid, values, scores, gradients)
+
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers that return activations on a spatial grid, in the order in which they return."""
+        self._settled()
+        return self._over_survey(Survey.layers)
+
+    def _layer_name(self, layer: Any) -> str:
+        """The dotted name of a layer; None is the one picked for this model and this size of picture."""
+        if layer is not None:
+            return name_of(self.shadow.model, layer)
+        self._settled()
+        size = self._reader.picture
+
+        def work(replica: Replica) -> str:
+            if size not in replica.picks:
+                replica.picks[size] = self._surveyed(replica, Survey.pick)
+            return replica.picks[size]
+
+        with self.running():
+            return self._run.do(work)
+
+    def _over_survey(self, ask: Callable[[Survey], R]) -> R:
+        with self.running():
+            return self._run.do(lambda replica: self._surveyed(replica, ask))
+
+    def _surveyed(self, replica: Replica, ask: Callable[[Survey], R]) -> R:
+        with replica.computing():
+            reader = self._reader
+            return ask(Survey(replica, self._rows_forward, self._scores, self.pixels[None], reader.patch))
+
+    def _head_outputs(self, batch: Tensor, start: Any) -> Tensor:
+        self._settled()
+        row = self.pixels[None]
+        with self.running():
+            name = self._layer_name(start)
+            tap = self._run.do(lambda replica: self._reader.tap(replica, name, row))
+            wanted = (tap.grid.channels, tap.grid.height, tap.grid.width)
+            if not isinstance(batch, Tensor) or batch.dim() != 4 or tuple(batch.shape[1:]) != wanted or not len(batch):
+                raise InputError(
+                    "batch",
+                    tuple(batch.shape) if isinstance(batch, Tensor) else type(batch).__name__,
+                    f"is no batch of activations of {name!r}",
+                    f"Give shape (N, {', '.join(map(str, wanted))}).",
+                )
+
+            def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
+                return (self._reader.head(replica, self._reader.tap(replica, name, row), row, part),)
+
+            return self._over(batch.detach(), rows, self._head_chunk)[0]
+
+    @property
+    def _reader(self) -> Reader:
+        assert self._run.plan is not None
+        size = (int(self.pixels.shape[1]), int(self.pixels.shape[2]))
+        return Reader(self._rows_forward, self._scores, self._run.plan, size, patch_of(self.shadow.model))
+
+    def _rows_forward(self, replica: Replica, pixels: Tensor, rows: int) -> Any:
+        return self._forward(replica, pixels, rows=rows)
 
     @property
     def _unbound(self) -> bool:
@@ -236,13 +354,15 @@ class Problem:
         with self._run.opened():
             yield
 
-    def _over(self, batch: Tensor, rows: Callable[[Replica, Tensor], tuple[Tensor, ...]]) -> tuple[Tensor, ...]:
+    def _over(
+        self, batch: Tensor, rows: Callable[[Replica, Tensor], tuple[Tensor, ...]], chunk: ChunkSize | None = None
+    ) -> tuple[Tensor, ...]:
         """Run a primitive over a batch in chunks, with weights that stand still."""
 
         def work(replica: Replica) -> tuple[Tensor, ...]:
             here = batch.to(self.device, self.dtype)
             parts: list[tuple[Tensor, ...]] = []
-            size = ChunkSize(1) if replica.batch_statistics else self._chunk
+            size = ChunkSize(1) if replica.batch_statistics else chunk or self._chunk
 
             def run(start: int, stop: int) -> None:
                 if self._stop is not None and self._stop():
@@ -270,11 +390,14 @@ class Problem:
             return self._input + self._scale * change
         return self._input + torch.einsum("dc,nchw->ndhw", self._matrix, change)
 
-    def _forward(self, replica: Replica, pixels: Tensor) -> Any:
+    def _forward(self, replica: Replica, pixels: Tensor, given: Tensor | None = None, rows: int | None = None) -> Any:
         """What :meth:`_scores` reads: scores (N, classes), or the model's output where a target wants that."""
-        rows = len(pixels)
+        # A number of rows is given where a layer is listened to, which may exchange what the picture's logits follow.
+        known = rows is not None
+        rows = len(pixels) if rows is None else rows
         try:
-            output = self.shadow.forward(replica, self._model_input(pixels), self._inputs.of(rows))
+            seen = self._model_input(pixels) if given is None else given
+            output = self.shadow.forward(replica, seen, self._inputs.of(len(seen)))
         except SaliencyError:
             raise
         except Exception as error:
@@ -283,7 +406,7 @@ class Problem:
             raise ModelError(_model_raised(error, tuple(pixels.shape))) from error
         if all(target.of_classes for target in self._targets):
             output = logits_of(output, rows)
-        if self._logits is None and torch.equal(pixels[0].detach(), self.pixels):
+        if not known and self._logits is None and torch.equal(pixels[0].detach(), self.pixels):
             self._bind(output, rows)
         return output
 
@@ -313,6 +436,30 @@ class Problem:
             if gradients is None:
                 raise ModelError(_NO_PATH)
             return scores.detach()[: len(rows)].clone(), gradients.detach()[: len(rows)]
+
+    def _ruled(self, rules: Rules, replica: Replica, rows: Tensor) -> tuple[Tensor, ...]:
+        doubled = replica.scripted and len(rows) == 1 and self.device == CPU
+        pixels = torch.cat([rows, rows]) if doubled else rows
+        with replica.computing(), torch.no_grad():
+            plain = self._forward(replica, pixels)
+        with replica.computing():
+            leaf, given = rules.enter(pixels, self._model_input)
+            with rules.active():
+                outputs = self._forward(replica, pixels, given)
+            outputs = rules.leave(outputs)
+            check_same(outputs, plain)
+            if not outputs.requires_grad:
+                raise ModelError(_NO_PATH)
+            scores = self._scores(outputs)
+            assert self._run.plan is not None
+            try:
+                gradients = self._run.plan.gradients(scores, leaf)
+            except CheckpointError as error:
+                raise ModelError(_RECOMPUTES) from error
+            if gradients is None:
+                raise ModelError(_NO_PATH)
+            found = rules.result(gradients.detach()[: len(rows)])
+            return scores.detach()[: len(rows)].clone(), *found
 
     def _checked(self, batch: Tensor) -> Tensor:
         wanted = tuple(self.pixels.shape)
@@ -346,6 +493,10 @@ def _model_raised(error: Exception, shape: tuple[int, ...]) -> str:
     )
 
 
+_RECOMPUTES = (
+    "the model's forward computes activations a second time on the way back (torch.utils.checkpoint), where changed "
+    "backward rules cannot follow. Turn gradient checkpointing off: it saves memory in training."
+)
 _NO_PATH = (
     "no gradient leads from the score to the picture: the score is constant, or the model's forward leaves the graph "
     "(.detach(), .data, .numpy(), .item(), argmax, torch.inference_mode). Return scores that are computed from the "

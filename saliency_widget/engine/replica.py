@@ -9,6 +9,7 @@ import types
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +59,8 @@ class Replica:
         Part of it is a ScriptModule, into which no function mode sees.
     class_plan
         How several scores are differentiated.
+    taps, picks
+        What is known of its layers, by name and size of the picture, and the layer that stands for the model at a size.
     notes
         What a user should know.
     """
@@ -68,6 +71,8 @@ class Replica:
         self.users = 0
         self.probed = self.norms = self.grads = False
         self.class_plan: ClassPlan | None = None
+        self.taps: dict[tuple[str, tuple[int, int]], Any] = {}
+        self.picks: dict[tuple[int, int], str] = {}
         self._fingerprint = None if kind == "snapshot" else Fingerprint(model)
         self._local_calls = False
         source, twins = _deep_copy(model) if deep else (model, [])

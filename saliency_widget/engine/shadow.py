@@ -163,6 +163,7 @@ class Shadow:
             frozen.attach()
         frozen.norms, frozen.grads, frozen.probed = replica.norms, replica.grads, replica.probed
         frozen.class_plan = replica.class_plan
+        frozen.taps, frozen.picks = replica.taps, replica.picks
         frozen.notes = [*replica.notes, *(note for note in frozen.notes if note not in replica.notes)]
         frozen.batch_statistics |= replica.batch_statistics
         return frozen

@@ -193,9 +193,9 @@ class Explainer:
                 target=_record(target),
                 method=record,
                 score=scores[k],
-                unit=f"{target.unit} per {self.prepared.variable}",
+                unit=method.unit.format(score=target.unit, variable=self.prepared.variable),
                 probability=target.probability(self.outputs),
-                channels=self.prepared.channels,
+                channels=self.prepared.channels if len(values[k]) == len(self.prepared.channels) else ("map",),
                 quality={**_state(values[k]), **estimate.quality[k]},
                 provenance=provenance,
             )

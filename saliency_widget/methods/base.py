@@ -25,7 +25,7 @@ class Estimate:
     Attributes
     ----------
     values
-        (K, C, H, W), signed: score per full-scale pixel.
+        (K, C, H, W), signed, in the method's unit. A map over the cells of a layer is (K, 1, h, w).
     scores
         (K,), the scores of the picture itself.
     done, total
@@ -59,6 +59,8 @@ class Method(ABC):
     name: ClassVar[str]
     label: ClassVar[str]
     summary: ClassVar[str] = ""
+    # What the values are in: {score} is the unit of the target, {variable} what is differentiated by.
+    unit: ClassVar[str] = "{score} per {variable}"
 
     def estimates(self, problem: Problem) -> Iterator[Estimate]:
         """Yield estimates, each better than the one before; the last is final.
@@ -130,4 +132,4 @@ def as_method(spec: Any) -> Method:
 
 
 def _plain(name: str) -> str:
-    return "".join(letter for letter in name.lower() if letter.isalnum())
+    return "".join(letter for letter in name.lower().replace("+", "plus") if letter.isalnum())
