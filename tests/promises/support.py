@@ -40,7 +40,7 @@ def problem_of(model: nn.Module, targets: tuple[int, ...] = TARGETS, **options: 
 def last_of(method: Method, problem: Problem) -> Estimate:
     last: Estimate | None = None
     # One at a time: a list of all of them would be memory that grows.
-    for last in method.estimates(problem):
+    for last in method.estimates(problem):  # noqa: B007
         pass
     assert last is not None
     assert last.final
