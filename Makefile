@@ -12,7 +12,7 @@ JS   := $(shell find js/src -type f 2>/dev/null) js/build.mjs saliency_widget/di
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install test lint types test-js test-py test-browser test-package format golden dist clean
+.PHONY: help demo install test lint types test-js test-py test-browser test-package format golden docs dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ format: install ## format all code
 
 golden: install ## write the golden files again, after a deliberate change of a definition
 	$(BIN)/python tests/golden/make.py
+
+docs: install ## write docs/methods.md again, after a change of a method's docstring
+	$(BIN)/python tools/make_docs.py
 
 dist: install ## wheel and sdist in dist/
 	rm -rf dist

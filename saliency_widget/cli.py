@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import re
@@ -19,8 +20,16 @@ from saliency_widget.errors import InputError, SaliencyError
 if TYPE_CHECKING:
     from saliency_widget.attribution import Attribution
     from saliency_widget.explainer import Explainer
+    from saliency_widget.targets import Target
+
+SCORES = ("logit", "probability", "log-probability", "margin")
+"""The kinds of score; a test holds them to those that there are, which are not imported to read the arguments."""
+
+_MENU = Path(__file__).parent / "methods" / "menu.json"
 
 _DESCRIPTION = "See what a vision model's score is sensitive to."
+
+_METHODS = "List the methods with their parameters, or describe one: formula, cost, reference, known failings."
 
 _EXPLAIN = """\
 Make a saliency map of a picture: which pixels would change the model's score most if they changed a little.
@@ -38,6 +47,10 @@ examples:
       explain the class "tabby", whatever the model predicts
   saliency-widget explain cat.jpg --target 281 --signed --npz map.npz
       class number 281; colours show which way each pixel pushes; the numbers themselves go into map.npz
+  saliency-widget explain cat.jpg --target tabby --against lynx
+      what speaks for "tabby" rather than for "lynx"
+  saliency-widget explain cat.jpg --method gradient --signed
+      another method, by its name; parameters follow as --set NAME=VALUE
   saliency-widget explain cat.jpg --model resnet50
       another model, by its timm name; its weights are downloaded
   saliency-widget explain cat.jpg --model resnet50 --weights mine.pth
@@ -66,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
-            _explain(arguments)
+            arguments.run(arguments)
         except InputError as error:
             return _fail(str(error), 2)
         except (SaliencyError, OSError) as error:
@@ -84,10 +97,11 @@ def _parser() -> argparse.ArgumentParser:
         "explain",
         help="make a saliency map of a picture",
         description=_EXPLAIN,
-        epilog=_EXAMPLES,
+        epilog=f"methods:\n{_listed()}\n\n{_EXAMPLES}".replace("%", "%%"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
+    explain.set_defaults(run=_explain)
     explain.add_argument("image", metavar="IMAGE", help="the picture: a PNG, JPEG, or another file that PIL can read")
     explain.add_argument(
         "-o", "--output", metavar="OUT.png", help="where to write the PNG (default: IMAGE-saliency.png, in this folder)"
@@ -101,11 +115,18 @@ def _parser() -> argparse.ArgumentParser:
         help="show in which direction each pixel changes the score, not only how strongly",
     )
     explain.add_argument("--npz", metavar="OUT.npz", help="write the numbers, too")
+    explain.add_argument("--against", metavar="CLASS", help="another class: explain the difference of the two logits")
     explain.add_argument(
         "--score",
-        choices=("logit", "probability"),
+        choices=SCORES,
         default="logit",
-        help="which score: before the softmax (logit, the default) or after it (probability)",
+        help="which score of the class: before the softmax (logit, the default), after it (probability), its "
+        "logarithm, or the lead over the best other class (margin)",
+    )
+    method = explain.add_argument_group("method")
+    method.add_argument("--method", metavar="NAME", default="gradient", help="how the map is made (default: gradient)")
+    method.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="a parameter of the method; may be repeated"
     )
     model = explain.add_argument_group("model")
     model.add_argument("--model", metavar="NAME", help="a model of timm, by name, with its pretrained weights")
@@ -116,7 +137,36 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave the weights random, which the PNG says: for trying things out",
     )
+    methods = commands.add_parser(
+        "methods", help="list the methods, or describe one", description=_METHODS, allow_abbrev=False
+    )
+    methods.set_defaults(run=_methods)
+    methods.add_argument("name", metavar="NAME", nargs="?", help="the method to describe (default: list all)")
     return parser
+
+
+def _listed() -> str:
+    """The methods, from a file that is written from the registry: the registry itself needs torch, which takes long."""
+    lines = []
+    for one in json.loads(_MENU.read_text("utf-8")):
+        settings = ", ".join(f"{name}={default}" for name, default in one["parameters"].items())
+        lines.append(f"  {one['name']}\n      {one['summary']}" + (f"\n      {settings}" if settings else ""))
+    return "\n".join(lines)
+
+
+def _methods(arguments: argparse.Namespace) -> None:
+    if arguments.name is None:
+        print(_listed())
+        return
+    from saliency_widget.methods.base import as_method
+    from saliency_widget.methods.describe import describe_method
+
+    one = describe_method(type(as_method(arguments.name)))
+    print(f"{one.label} ({one.name}; in Python {one.cls})\n\n{one.text}")
+    for item in one.parameters:
+        print(f"\n  {item.name} (default {item.default or 'none'})\n      {item.text}")
+    for heading, body in one.sections.items():
+        print(f"\n{heading}: {body}")
 
 
 def _explain(arguments: argparse.Namespace) -> None:
@@ -137,14 +187,13 @@ def _explain(arguments: argparse.Namespace) -> None:
 
     from saliency_widget.explainer import Explainer
     from saliency_widget.export.png import write_png
-    from saliency_widget.methods.base import as_method
-    from saliency_widget.targets import Logit, Probability
+    from saliency_widget.methods.describe import method_from_text
 
+    method = method_from_text(arguments.method, arguments.set)
     explainer = Explainer(model, picture)
-    kind = Probability if arguments.score == "probability" else Logit
-    target = explainer.resolve(kind(_class(arguments.target)))
+    target = explainer.resolve(_target(arguments))
     _print_prediction(explainer, weights)
-    *_, last = explainer.steps([target], as_method("gradient"))
+    *_, last = explainer.steps([target], method)
     attribution = _named(last.attributions[0], weights)
     print(f"Explained: {attribution.target.text} = {attribution.score:.4g}")
     if attribution.quality.get("zero"):
@@ -167,6 +216,16 @@ def _check_goal(option: str, goal: Path, suffix: str, image: str) -> None:
         raise InputError(option, str(goal), "lies in a folder that may not be written to", "Choose another folder.")
     if goal.exists() and Path(image).exists() and goal.samefile(image):
         raise InputError(option, str(goal), "is the picture itself", "Choose another name.")
+
+
+def _target(arguments: argparse.Namespace) -> Target:
+    from saliency_widget.targets import Contrast, target_of_kind
+
+    if arguments.against is None:
+        return target_of_kind(arguments.score, _class(arguments.target))
+    if arguments.score != "logit":
+        raise InputError("--against", arguments.against, "is a difference of logits", "Leave --score out.")
+    return Contrast(_class(arguments.target), _class(arguments.against))
 
 
 def _class(text: str | None) -> int | str | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -17,7 +18,11 @@ from PIL import Image
 import saliency_widget as sw
 from saliency_widget import cli
 from saliency_widget._version import __version__
+from saliency_widget.methods import base
+from saliency_widget.methods.base import menu
+from saliency_widget.methods.gradient import Gradient
 from saliency_widget.models import demo, named
+from saliency_widget.targets import KINDS
 
 TINY = "test_resnet.r160_in1k"
 
@@ -263,3 +268,72 @@ def test_named_models_leave_the_generator_alone() -> None:
     before = torch.get_rng_state()
     assert not named.untrained(TINY).training
     assert torch.equal(before, torch.get_rng_state())
+
+
+# -- methods and scores ---------------------------------------------------------------------------------------------
+
+
+def test_help_lists_the_methods_of_the_registry(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["explain", "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert cli.main(["methods"]) == 0
+    listed = capsys.readouterr().out
+    for method in menu():
+        for text in (said, listed):
+            assert f"\n  {method.name}\n" in f"\n{text}"
+            assert method.summary in text
+    assert cli.main(["methods", "gradient"]) == 0
+    one = capsys.readouterr().out
+    assert "Simonyan" in one
+    assert cli.main(["methods", "gradiant"]) == 2
+    assert "Did you mean 'gradient'" in capsys.readouterr().err
+
+
+def test_a_method_with_parameters(
+    cat: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @dataclass(frozen=True)
+    class Scaled(Gradient):
+        factor: float = 2.0
+        name: ClassVar[str] = "scaled"
+
+        def compute(self, problem: Any) -> Any:
+            for estimate in super().compute(problem):
+                yield replace(estimate, values=self.factor * estimate.values)
+
+    monkeypatch.setitem(base._METHODS, "scaled", Scaled)
+    tiny = ["--model", TINY, "--random-weights", "--npz", "map.npz"]
+    found = []
+    for more in (["--set", "factor=1"], [], ["--set", "factor=-3"]):
+        assert cli.main(["explain", str(cat), *tiny, "--method", "scaled", *more, "--target", "1"]) == 0
+        attribution = sw.Attribution.load("map.npz")
+        assert attribution.method.name == "scaled"
+        found.append((attribution.method.parameters["factor"], attribution.values))
+    assert [factor for factor, _ in found] == [1, 2.0, -3]
+    assert np.allclose(found[1][1], 2 * found[0][1])
+    assert np.allclose(found[2][1], -3 * found[0][1])
+    capsys.readouterr()
+    for more, words in (
+        (["--set", "factr=1"], "Did you mean 'factor'"),
+        (["--set", "factor"], "NAME=VALUE"),
+        (["--method", "nothing"], "method"),
+    ):
+        assert_refused(cli.main(["explain", str(cat), "--method", "scaled", *more]), capsys, words)
+    assert_refused(cli.main(["explain", str(cat), "--set", "steps=3"]), capsys, "It has none")
+
+
+def test_every_kind_of_score(cat: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tuple(KINDS) == cli.SCORES
+    tiny = ["--model", TINY, "--random-weights", "--npz", "map.npz", "--target", "1"]
+    for kind in cli.SCORES:
+        assert cli.main(["explain", str(cat), *tiny, "--score", kind]) == 0
+        assert sw.Attribution.load("map.npz").target.kind == kind
+    assert cli.main(["explain", str(cat), *tiny, "--against", "2"]) == 0
+    assert sw.Attribution.load("map.npz").target.kind == "contrast"
+    capsys.readouterr()
+    assert_refused(
+        cli.main(["explain", str(cat), "--target", "1", "--against", "2", "--score", "margin"]), capsys, "--score"
+    )
+    assert_refused(cli.main(["explain", str(cat), "--target", "1", "--against", "1"]), capsys, "twice")

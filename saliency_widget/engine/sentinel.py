@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from saliency_widget.engine.norms import REPLACED
+from saliency_widget.models.randomness import DRAWS
 
 _SET_GRAD = torch._C._set_grad_enabled
 
@@ -33,33 +34,6 @@ _DROPOUTS: dict[Any, tuple[str, bool]] = {
     torch.rrelu: ("training", False),
 }
 _POSITION = {"train": 2}
-_RANDOM = frozenset(
-    [
-        "rand",
-        "rand_like",
-        "randn",
-        "randn_like",
-        "randint",
-        "randint_like",
-        "randperm",
-        "bernoulli",
-        "multinomial",
-        "normal",
-        "poisson",
-        "binomial",
-        "uniform_",
-        "normal_",
-        "bernoulli_",
-        "random_",
-        "exponential_",
-        "cauchy_",
-        "geometric_",
-        "log_normal_",
-        "gumbel_softmax",
-        "fractional_max_pool2d",
-        "fractional_max_pool3d",
-    ]
-)
 # These end in an underscore without writing to the tensor's numbers.
 _HARMLESS = frozenset({"requires_grad_", "rename_", "detach_", "share_memory_", "retain_grad"})
 
@@ -203,7 +177,7 @@ class Sentinel(TorchFunctionMode):
         elif name == "scaled_dot_product_attention":
             if options.get("dropout_p", args[4] if len(args) > 4 else 0.0):
                 raise Trip("training", name)
-        elif name in _RANDOM and not name.startswith("__") and options.get("generator") is None:
+        elif name in DRAWS and not name.startswith("__") and options.get("generator") is None:
             raise Trip("random", name)
 
     def _check_write(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:

@@ -15,6 +15,11 @@ from saliency_widget.methods.base import Estimate, Method, register
 class Gradient(Method):
     """The derivative of the score with respect to each pixel: what a small change would do.
 
+    M = dS/dx. Cost: 1 f + 1 b for each target.
+
+    Known failings: it is noisy, because the gradient of a deep network changes between neighbouring pixels; and where
+    the score is saturated it is small for what decided.
+
     References
     ----------
     Simonyan, Vedaldi and Zisserman (2014), "Deep Inside Convolutional Networks", https://arxiv.org/abs/1312.6034

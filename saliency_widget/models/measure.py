@@ -98,10 +98,10 @@ def measure(transform: Transform, picture: Image.Image) -> Measured:
     about 1e-7 relative.
     """
     with torch.inference_mode(False), torch.no_grad(), KeptRandomness() as randomness:
-        output = _run(transform, picture)
+        output = _run(transform, picture, randomness)
         runs = 1 + (_REPEATS if randomness.moved() else 0)
         for _ in range(runs):
-            if not _same(output, _run(transform, picture)):
+            if not _same(output, _run(transform, picture, randomness)):
                 raise _random(transform)
         bad = int(output.numel() - torch.isfinite(output).sum())
         if bad:
@@ -111,7 +111,7 @@ def measure(transform: Transform, picture: Image.Image) -> Measured:
                 f"gives {bad:,} NaN or infinite values for this picture",
                 "Look for a division by a standard deviation of 0.",
             )
-        found = _colours(transform, picture.size)
+        found = _colours(transform, picture.size, randomness)
     return Measured(output, found, "") if isinstance(found, ColourMap) else Measured(output, None, found)
 
 
@@ -123,11 +123,11 @@ def measure_colours(transform: Transform, size: tuple[int, int]) -> ColourMap | 
     ColourMap or str
         A string is the reason why there is no such map.
     """
-    with torch.inference_mode(False), torch.no_grad(), KeptRandomness():
-        return _colours(transform, size)
+    with torch.inference_mode(False), torch.no_grad(), KeptRandomness() as randomness:
+        return _colours(transform, size, randomness)
 
 
-def _colours(transform: Transform, size: tuple[int, int]) -> ColourMap | str:
+def _colours(transform: Transform, size: tuple[int, int], randomness: KeptRandomness) -> ColourMap | str:
     longest = max(size)
     sizes = [size]
     if longest > _LONGEST_PROBE:  # colours do not depend on the size, the time does
@@ -135,10 +135,10 @@ def _colours(transform: Transform, size: tuple[int, int]) -> ColourMap | str:
         sizes = [small, size]
     for probe in sizes:
         try:
-            solids = [_thin(_run(transform, Image.new("RGB", probe, colour))) for colour in _SOLIDS]
+            solids = [_thin(_run(transform, Image.new("RGB", probe, colour), randomness)) for colour in _SOLIDS]
             ramp, half = _ramp(probe)
-            ramps = [_thin(_run(transform, ramp)) for _ in range(4)]
-            halved = _thin(_run(transform, half))
+            ramps = [_thin(_run(transform, ramp, randomness)) for _ in range(4)]
+            halved = _thin(_run(transform, half, randomness))
             break
         except InputError as error:
             failure = error
@@ -194,9 +194,9 @@ def _fit(solids: list[Tensor], ramp: Tensor, halved: Tensor) -> ColourMap | str:
     return colours
 
 
-def _run(transform: Transform, picture: Image.Image) -> Tensor:
+def _run(transform: Transform, picture: Image.Image, randomness: KeptRandomness) -> Tensor:
     try:
-        output = transform(picture.copy())
+        output = randomness.run(transform, picture.copy())
     except InputError:
         raise
     except Exception as error:

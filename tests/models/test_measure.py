@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -296,3 +297,37 @@ def test_a_crop_that_only_the_full_size_allows() -> None:
     colours = measure_colours(Preprocess(size=None, crop=800), (1000, 900))
     assert isinstance(colours, ColourMap)
     assert_normalises(colours, MEAN, STD)
+
+
+def test_what_another_thread_draws_meanwhile_stays_drawn() -> None:
+    plain = v1()
+
+    def beside(image: Image.Image) -> object:
+        # As the dropout of a training loop would.
+        thread = threading.Thread(target=lambda: torch.rand(1))
+        thread.start()
+        thread.join()
+        return plain(image)
+
+    torch.manual_seed(0)
+    first = torch.rand(1)
+    torch.manual_seed(0)
+    measure(beside, PICTURE)
+    assert torch.rand(1) != first
+
+
+def test_what_the_transform_draws_is_put_back() -> None:
+    plain = v1()
+
+    def draws(image: Image.Image) -> object:
+        torch.rand(1), random.random(), np.random.rand()  # noqa: NPY002
+        return plain(image)
+
+    torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    states = (torch.get_rng_state(), random.getstate(), np.random.get_state())  # noqa: NPY002
+    measure(draws, PICTURE)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert random.getstate() == states[1]
+    assert np.array_equal(np.random.get_state()[1], states[2][1])  # noqa: NPY002

@@ -58,6 +58,7 @@ NEEDED = {
     "saliency_widget/__init__.py",
     "saliency_widget/py.typed",
     "saliency_widget/display/colours.json",
+    "saliency_widget/methods/menu.json",
     "saliency_widget/static/widget.js",
     "saliency_widget/engine/shadow.py",
     "saliency_widget/widget/widget.py",

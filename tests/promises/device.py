@@ -63,6 +63,10 @@ class Elsewhere(Tensor):
     def __repr__(self, **_: Any) -> str:
         return f"Elsewhere({self.raw!r})"
 
+    def tolist(self) -> Any:
+        # PyTorch refuses it of any subclass; of a tensor on a GPU it is a copy to the CPU.
+        return self.raw.tolist()
+
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return _run(func, args, kwargs or {})

@@ -30,13 +30,16 @@ def picture() -> np.ndarray[Any, Any]:
 class Conv(nn.Module):
     """Three convolutions, the last two with the same weights; every spelling of a rectifier."""
 
-    def __init__(self, *, width: int = 6, in_place: bool = False, reused: bool = False) -> None:
+    def __init__(self, *, stem: int = 6, in_place: bool = False, reused: bool = False) -> None:
         super().__init__()
         self.in_place = in_place
-        self.conv1 = nn.Conv2d(3, width, 3, padding=1)
-        self.norm = nn.BatchNorm2d(width)
+        width = 6
+        self.conv1 = nn.Conv2d(3, stem, 3, padding=1)
+        self.norm = nn.BatchNorm2d(stem)
         self.act = nn.ReLU(inplace=in_place)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, stride=1)
+        # Of the same shape as the next, where the stem is as wide, so that one can serve as both.
+        self.narrow = nn.Identity() if stem == width else nn.Conv2d(stem, width, 1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
         self.conv3 = self.conv2 if reused else nn.Conv2d(width, width, 3, padding=1)
         self.act2 = self.act if reused else nn.ReLU(inplace=in_place)
         self.drop = nn.Dropout(0.5)
@@ -44,14 +47,14 @@ class Conv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.act(self.norm(self.conv1(x)))
-        x = F.max_pool2d(x, 2)
+        x = self.narrow(F.max_pool2d(x, 2))
         x = self.act2(self.conv2(x))
         x = torch.relu_(self.conv3(x)) if self.in_place else torch.relu(self.conv3(x))
         return self.head(self.drop(x.mean((2, 3))))
 
 
 def conv(**options: Any) -> nn.Module:
-    plain = Conv(width=options.get("width", 6))
+    plain = Conv(stem=options.get("stem", 6))
     fill(plain)
     with torch.no_grad():
         for target, source in zip(plain.conv3.parameters(), plain.conv2.parameters(), strict=True):
@@ -61,12 +64,12 @@ def conv(**options: Any) -> nn.Module:
     return model.double()
 
 
-def tokens(**_: Any) -> nn.Module:
+def tokens(*, stem: int = 12, **_: Any) -> nn.Module:
     import timm
 
     return fill(
         timm.models.VisionTransformer(
-            img_size=SIDE, patch_size=4, embed_dim=12, depth=2, num_heads=2, num_classes=CLASSES, drop_rate=0.1
+            img_size=SIDE, patch_size=4, embed_dim=stem, depth=2, num_heads=2, num_classes=CLASSES, drop_rate=0.1
         )
     ).double()
 

@@ -33,12 +33,16 @@ def explain(model: nn.Module, method: Method, target: Any = TARGETS) -> np.ndarr
     return np.stack([one.values for one in found])
 
 
-def problem_of(model: nn.Module, **options: Any) -> Problem:
-    return Problem(shadow_of(model), prepare(picture(), model, PLAIN), [Logit(k) for k in TARGETS], **options)
+def problem_of(model: nn.Module, targets: tuple[int, ...] = TARGETS, **options: Any) -> Problem:
+    return Problem(shadow_of(model), prepare(picture(), model, PLAIN), [Logit(k) for k in targets], **options)
 
 
 def last_of(method: Method, problem: Problem) -> Estimate:
-    *_, last = method.estimates(problem)
+    last: Estimate | None = None
+    # One at a time: a list of all of them would be memory that grows.
+    for last in method.estimates(problem):  # noqa: B007
+        pass
+    assert last is not None
     assert last.final
     return last
 

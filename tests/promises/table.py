@@ -26,6 +26,8 @@ class Case:
         "conv" or "tokens": the tiny model that it is for.
     of_scores
         Whether the map depends on the score, so that a score that is constant or NaN shows in it.
+    zero_if_constant
+        Whether a score that does not depend on the picture gives a map of zeros.
     float32, bfloat16
         How far, relative L1, the map in that type may be from the one in float64; None where ranks or regions make it
         jump.
@@ -36,6 +38,7 @@ class Case:
     more: Mapping[str, Any] = field(default_factory=dict)
     family: str = "conv"
     of_scores: bool = True
+    zero_if_constant: bool = True
     float32: float | None = 1e-4
     bfloat16: float | None = 0.3
 
@@ -54,8 +57,10 @@ CASES: dict[str, Case] = {
     "hires_cam": Case(),
     "layer_cam": Case(),
     "xgrad_cam": Case(),
-    "eigen_cam": Case(),
-    "score_cam": Case(),
+    # The main direction of the activations, whatever the score is.
+    "eigen_cam": Case(of_scores=False),
+    # A softmax over the channels weighs them alike where all scores are equal: a known failing of the method.
+    "score_cam": Case(zero_if_constant=False),
     "ablation_cam": Case(),
     "guided_backprop": Case(),
     "deconvolution": Case(),

@@ -30,7 +30,7 @@ def test_a_score_that_does_not_depend_on_the_picture(name: str) -> None:
     with torch.no_grad():
         model.head.weight.zero_()  # type: ignore[union-attr, operator]
     found = explained(model, name)
-    if found is not None:
+    if found is not None and case_of(name).zero_if_constant:
         assert found.quality["zero"] is True
         assert found.quality["nonfinite"] == 0
         assert not found.values.any()
