@@ -111,8 +111,10 @@ class Survey:
             for one, share in zip(self.candidates, shares, strict=True)
         )
 
-    def pick(self) -> str:
-        """The last executed layer with a grid whose gradient on the grid is not zero.
+    def pick(self) -> tuple[str, bool]:
+        """The last executed layer with a grid whose gradient on the grid is not zero, and whether that is for good.
+
+        It is not where no layer has a gradient: the weights may change.
 
         Linear maps of tokens are left out: they are parts of an attention or of a perceptron rather than what a
         transformer passes on; and so is pooling to a fixed size, which resamples the grid of the layer before it.
@@ -131,7 +133,7 @@ class Survey:
                 if share is None:
                     continue
                 if share >= _ENOUGH:
-                    return one.name
+                    return one.name, True
                 if share > 0:
                     few = few or one.name
                 elif not one.grid.prefix:
@@ -142,7 +144,7 @@ class Survey:
                 "no layer of the model returns activations on a spatial grid on which the score depends. A class "
                 "activation map needs one: use a method that works on the pixels."
             )
-        return chosen
+        return chosen, few is not None
 
     def _shares(self, some: Sequence[Candidate]) -> list[float | None]:
         """Of each, the share of cells with a gradient; None where the score does not depend on it."""
@@ -150,7 +152,7 @@ class Survey:
             return []
         found = torch.autograd.grad(self._total, [one.edge for one in some], retain_graph=True, allow_unused=True)
         return [
-            None if gradient is None else float(one.grid.read(gradient).ne(0).any(dim=1).double().mean())
+            None if gradient is None else float(one.grid.read(gradient).ne(0).any(dim=1).float().mean())
             for one, gradient in zip(some, found, strict=True)
         ]
 

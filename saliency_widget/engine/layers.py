@@ -74,9 +74,10 @@ def name_of(model: nn.Module, layer: Any) -> str:
         raise InputError("layer", layer, "is no layer", _REMEDY)
     part, path = model, []
     for step in layer.split("."):
-        inner = dict(unwrap(part).named_children())
-        if step in inner:
-            part = inner[step]
+        # Not named_children, which leaves out the second name of a module that has two.
+        inner = dict(unwrap(part)._modules.items()).get(step)
+        if inner is not None:
+            part = inner
             path.append(step)
         elif not (step in _WRAPPED and unwrap(part) is not part):
             raise _unknown(model, layer)

@@ -292,9 +292,12 @@ class Problem:
         size = self._reader.picture
 
         def work(replica: Replica) -> str:
-            if size not in replica.picks:
-                replica.picks[size] = self._surveyed(replica, Survey.pick)
-            return replica.picks[size]
+            if size in replica.picks:
+                return replica.picks[size]
+            name, settled = self._surveyed(replica, Survey.pick)
+            if settled:
+                replica.picks[size] = name
+            return name
 
         with self.running():
             return self._run.do(work)

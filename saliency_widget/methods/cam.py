@@ -257,4 +257,4 @@ def where(found: Activations) -> dict[str, Any]:
 
 def negative(activations: Tensor) -> dict[str, Any]:
     """Which share of the activations is below zero, for methods that are derived for those of at least zero."""
-    return {"negative_activations": float((activations < 0).double().mean())}
+    return {"negative_activations": float((activations < 0).float().mean())}

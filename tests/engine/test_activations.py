@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,13 @@ from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError, ModelError
 from saliency_widget.targets import Logit, Probability
 from tests.engine.support import fill, picture, problem_of, relative, slope
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> Iterator[None]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        yield
 
 
 class Net(nn.Module):
@@ -163,7 +170,6 @@ FAMILIES: dict[str, tuple[Callable[[], nn.Module], str, Grid, str]] = {
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_layer_picked_its_gradients_both_ways_and_its_head(family: str) -> None:
     make, layer, grid, head = FAMILIES[family]
-    torch.manual_seed(0)
     model = fill(make().double())
     problem = problem_of(model, picture(32, 32), [1, Probability(3)])
     first, last = thrice(problem)
@@ -394,6 +400,35 @@ def test_the_classes_vmapped_are_the_classes_looped() -> None:
     looped = problem_of(model, picture(), [0, 1, 2], classes="loop")
     vmapped = problem_of(model, picture(), [0, 1, 2], classes="vmap")
     same(thrice(looped, "stem")[1], thrice(vmapped, "stem")[1], 1e-12)
+
+
+def test_where_no_gradient_is_seen_nothing_is_settled() -> None:
+    model = fill(Alias().double())
+    with torch.no_grad():
+        model.head.weight.zero_()
+    problem = problem_of(model, picture(), [0])
+    for found in thrice(problem, "same"):
+        assert not found.gradients.any()
+    assert tap_of(problem, "same").way == "unchecked"
+    scores = problem.scores(torch.randn(3, 6, 16, 16), start="same")
+    assert torch.equal(scores, scores[:1].expand(3, 1))
+    problem.activations(problem.pixels[None])
+    with torch.no_grad():
+        model.head.weight.fill_(1)
+    found = problem.activations(problem.pixels[None], "same")
+    assert found.gradients.any()
+    assert tap_of(problem, "same").way == "whole"
+    assert problem.activations(problem.pixels[None]).gradients.any()
+
+
+def test_a_layer_with_two_names() -> None:
+    model = fill(Net())
+    model.twin = model.body
+    problem = problem_of(model, picture(), [0])
+    same(*(problem.activations(problem.pixels[None], layer) for layer in ("body", model.twin)), 1e-6)
+    found = problem.activations(problem.pixels[None], "twin")
+    assert found.layer == "twin"
+    assert found.gradients.any()
 
 
 class Dense(Net):
