@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from saliency_widget.explainer import explain, stream
     from saliency_widget.methods.gradient import Gradient
     from saliency_widget.methods.guided import Deconvolution, GuidedBackprop
+    from saliency_widget.methods.lrp import LRP
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Logit, Probability, Target
@@ -38,6 +39,7 @@ _HOME = {
     "Gradient": "saliency_widget.methods.gradient",
     "GuidedBackprop": "saliency_widget.methods.guided",
     "InputError": "saliency_widget.errors",
+    "LRP": "saliency_widget.methods.lrp",
     "Logit": "saliency_widget.targets",
     "ModelChangedError": "saliency_widget.errors",
     "ModelError": "saliency_widget.errors",
@@ -54,6 +56,7 @@ _HOME = {
 }
 
 __all__ = [
+    "LRP",
     "Attribution",
     "Cancelled",
     "Deconvolution",

@@ -2,5 +2,6 @@
 
 from saliency_widget.methods.gradient import Gradient
 from saliency_widget.methods.guided import Deconvolution, GuidedBackprop
+from saliency_widget.methods.lrp import LRP
 
-__all__ = ["Deconvolution", "Gradient", "GuidedBackprop"]
+__all__ = ["LRP", "Deconvolution", "Gradient", "GuidedBackprop"]

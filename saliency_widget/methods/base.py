@@ -25,7 +25,7 @@ class Estimate:
     Attributes
     ----------
     values
-        (K, C, H, W), signed: score per full-scale pixel.
+        (K, C, H, W), signed, in the method's unit.
     scores
         (K,), the scores of the picture itself.
     done, total
@@ -59,6 +59,8 @@ class Method(ABC):
     name: ClassVar[str]
     label: ClassVar[str]
     summary: ClassVar[str] = ""
+    # What the values are in: {score} is the unit of the target, {variable} what is differentiated by.
+    unit: ClassVar[str] = "{score} per {variable}"
 
     def estimates(self, problem: Problem) -> Iterator[Estimate]:
         """Yield estimates, each better than the one before; the last is final.
