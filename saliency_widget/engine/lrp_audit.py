@@ -22,7 +22,7 @@ _LINEAR = frozenset([
     "avg_pool3d", "cat", "channel_shuffle", "clone", "col2im", "constant_pad_nd", "copy", "cumsum", "detach",
     "empty_like", "eq", "expand_copy", "flip", "full_like", "gather", "ge", "gt", "im2col", "index",
     "index_select", "isnan", "le", "leaky_relu", "lift_fresh", "lt", "masked_fill", "max", "max_pool2d",
-    "max_pool2d_with_indices", "max_pool3d_with_indices", "mean", "min", "mkldnn_max_pool2d",
+    "maximum", "minimum", "max_pool2d_with_indices", "max_pool3d_with_indices", "mean", "min", "mkldnn_max_pool2d",
     "native_channel_shuffle", "ne", "neg", "new_empty", "new_full", "new_ones", "new_zeros", "ones_like",
     "pixel_shuffle", "pixel_unshuffle", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "relu",
     "repeat", "replication_pad1d", "replication_pad2d", "replication_pad3d", "roll", "rsub", "select_scatter",

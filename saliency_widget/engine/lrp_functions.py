@@ -47,7 +47,7 @@ class Source:
 
     def padded(self, pad: Any) -> Source:
         """With a border of zeros, as the model's input got one."""
-        box = Box(F.pad(self.box.low, pad), F.pad(self.box.high, pad), F.pad(self.box.ones, pad))
+        box = self.box.each(lambda end: F.pad(end, pad))
         return Source(F.pad(self.delta, pad), F.pad(self.black, pad), box, F.pad(self.probe, pad))
 
 
@@ -94,7 +94,7 @@ class Call:
         black = self.map.forward(self.source.black.to(wide), weight)
         return self.build(
             Layer(self.map, self.source.delta.to(wide), weight, black if bias is None else black + bias),
-            self.source.box,
+            self.source.box.each(lambda end: end.to(wide)),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,8 +119,8 @@ class Propagation(TorchFunctionMode):
             return self._elementwise(x, inplace, replaced_input(args, options, func), False, stem)
         if stem in PRODUCTS:
             return self._product(func, args, options)
-        if stem == "addcmul" and len(args) == 3:
-            return self._affine(lambda x: func(args[0], x, args[2], **options), args)
+        if name == "addcmul" and len(args) == 3 and not options:
+            return self._affine(lambda x: func(args[0], x, args[2]), args)
         if stem in SUMS and name == stem:
             return self._sum(func, stem, args, options)
         if stem in NORMS:
@@ -128,13 +128,13 @@ class Propagation(TorchFunctionMode):
             plain = replaced_input(args, options, func)
             with self._audit.asleep():
                 return Normalised.apply(x, self._ledger, plain, groups(x.detach()), eps, weight, bias)
-        if stem in ("pad", "to", "float", "contiguous"):
+        if stem in ("pad", "constant_pad_nd", "to", "float", "contiguous", "clone"):
             return self._carried(func, stem, args, options)
         return NotImplemented
 
     def _linear(self, plain: Callable[[Tensor], Tensor], found: LinearCall) -> Any:
         x, weight = found.input, found.weight
-        if not x.requires_grad or weight.requires_grad:
+        if not x.requires_grad or weight.requires_grad or (found.shift is not None and found.shift.requires_grad):
             return NotImplemented
         source = _source_of(x) if isinstance(found.map, Convolution) else None
         inner = x
@@ -160,12 +160,13 @@ class Propagation(TorchFunctionMode):
     def _affine(self, plain: Callable[[Tensor], Tensor], args: tuple[Any, ...]) -> Any:
         """What a normalisation in evaluation mode is written out as: shift + x * scale."""
         shift, x, scale = args
-        if shift.requires_grad or scale.requires_grad:
+        if shift.requires_grad or scale.requires_grad or not (_fits(shift, x) and _fits(scale, x)):
             return NotImplemented
         call = _call_of(x)
         # The output channels of a linear layer over tokens come last, where no normalisation looks for them.
         by_channel = call is not None and (isinstance(call.map, Convolution) or x.dim() == 2)
-        if call is not None and by_channel and scale.numel() == x.shape[1] == shift.numel():
+        spread = (x.shape[1], *[1] * (x.dim() - 2)) if by_channel else ()
+        if call is not None and by_channel and scale.shape == shift.shape == spread:
             merged = call.scaled(scale.detach().flatten(), shift.detach().flatten())
             if merged is not None:
                 self.merged += 1
@@ -204,7 +205,7 @@ class Propagation(TorchFunctionMode):
         if not isinstance(x, Tensor) or not x.requires_grad or getattr(constant, "requires_grad", False):
             return NotImplemented
         added = constant if isinstance(constant, Tensor) else torch.full((), float(constant), device=x.device)
-        if added.dim() > x.dim() or any(size not in (1, whole) for size, whole in _sizes_from_the_end(added, x)):
+        if not _fits(added, x):
             return NotImplemented
         factor = -1.0 if x is two and stem in ("sub", "__sub__") else 1.0
         shift = -added if x is one and stem in ("sub", "__sub__") else added
@@ -225,11 +226,10 @@ class Propagation(TorchFunctionMode):
         if output is x:
             return output
         source, call = _source_of(x), _call_of(x)
-        if stem == "pad":
+        if "pad" in stem:
             pad = args[1] if len(args) > 1 else options["pad"]
-            mode = args[2] if len(args) > 2 else options.get("mode", "constant")
-            value = args[3] if len(args) > 3 else options.get("value")
-            if source is not None and mode == "constant" and not value:
+            # What is left: a value, and before it in one of the two spellings the mode.
+            if source is not None and all(given in ("constant", None, 0) for given in (*args[2:], *_rest(options))):
                 tag(output, source.padded(list(pad)))
             return output
         if source is not None:
@@ -243,8 +243,14 @@ def _depends(given: Any) -> bool:
     return isinstance(given, Tensor) and given.requires_grad
 
 
-def _sizes_from_the_end(one: Tensor, two: Tensor) -> Iterator[tuple[int, int]]:
-    return zip(reversed(one.shape), reversed(two.shape), strict=False)
+def _rest(options: dict[str, Any]) -> list[Any]:
+    return [value for name, value in options.items() if name not in ("input", "pad")]
+
+
+def _fits(constant: Tensor, x: Tensor) -> bool:
+    """Whether a constant leaves the shape of what it is added to as it is."""
+    sizes = zip(reversed(constant.shape), reversed(x.shape), strict=False)
+    return constant.dim() <= x.dim() and all(size in (1, whole) for size, whole in sizes)
 
 
 def tag(tensor: Tensor, source: Source) -> None:

@@ -7,6 +7,7 @@ proportion to its value, and nothing is divided. Only a layer whose rule is anot
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -96,6 +97,10 @@ class Box:
     low: Tensor
     high: Tensor
     ones: Tensor
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Box:
+        """The same, changed."""
+        return Box(change(self.low), change(self.high), change(self.ones))
 
 
 class Rule(Protocol):
