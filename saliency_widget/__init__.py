@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from saliency_widget.methods.gradient import Gradient
     from saliency_widget.methods.guided import Deconvolution, GuidedBackprop
     from saliency_widget.methods.guided_cam import GuidedGradCAM
+    from saliency_widget.methods.lrp import LRP
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Contrast, Logit, LogProbability, Margin, Probability, Score, Target
@@ -49,6 +50,7 @@ _HOME = {
     "GuidedGradCAM": "saliency_widget.methods.guided_cam",
     "HiResCAM": "saliency_widget.methods.cam",
     "InputError": "saliency_widget.errors",
+    "LRP": "saliency_widget.methods.lrp",
     "LayerCAM": "saliency_widget.methods.cam",
     "LogProbability": "saliency_widget.targets",
     "Logit": "saliency_widget.targets",
@@ -71,6 +73,7 @@ _HOME = {
 }
 
 __all__ = [
+    "LRP",
     "AblationCAM",
     "Attribution",
     "Cancelled",

@@ -158,6 +158,16 @@ class Problem:
         assert self._logits is not None
         return self._logits
 
+    @property
+    def variable(self) -> str:
+        """What a pixel's value is measured in: "full-scale pixel", or another unit where that is not known."""
+        return self._prepared.variable
+
+    @property
+    def matrix(self) -> Tensor:
+        """(C, C): the model's input is ``matrix @ pixels`` and something constant."""
+        return self._matrix
+
     # -- the primitives -----------------------------------------------------------------------------------------
 
     def outputs(self, batch: Tensor) -> Tensor:
@@ -459,6 +469,10 @@ class Problem:
                 gradients = self._run.plan.gradients(scores, leaf)
             except CheckpointError as error:
                 raise ModelError(_RECOMPUTES) from error
+            except RuntimeError as error:
+                if "modified by an inplace operation" in str(error):
+                    raise ModelError(_OVERWRITES) from error
+                raise
             if gradients is None:
                 raise ModelError(_NO_PATH)
             found = rules.result(gradients.detach()[: len(rows)])
@@ -499,6 +513,10 @@ def _model_raised(error: Exception, shape: tuple[int, ...]) -> str:
 _RECOMPUTES = (
     "the model's forward computes activations a second time on the way back (torch.utils.checkpoint), where changed "
     "backward rules cannot follow. Turn gradient checkpointing off: it saves memory in training."
+)
+_OVERWRITES = (
+    "the model's forward overwrites what a changed backward rule has to know (the input of a layer, by an operation in "
+    "place after the layer used it). Do it out of place."
 )
 _NO_PATH = (
     "no gradient leads from the score to the picture: the score is constant, or the model's forward leaves the graph "

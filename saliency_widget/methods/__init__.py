@@ -6,8 +6,10 @@ from saliency_widget.methods.eigen_cam import EigenCAM
 from saliency_widget.methods.gradient import Gradient
 from saliency_widget.methods.guided import Deconvolution, GuidedBackprop
 from saliency_widget.methods.guided_cam import GuidedGradCAM
+from saliency_widget.methods.lrp import LRP
 
 __all__ = [
+    "LRP",
     "AblationCAM",
     "Deconvolution",
     "EigenCAM",

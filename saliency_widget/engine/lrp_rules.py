@@ -1,0 +1,245 @@
+"""How one linear layer passes relevance on.
+
+Relevance is carried as a *coefficient*: a value ``a`` with the coefficient ``c`` has the relevance ``a c``. A sum, a
+mean, a pooling or a reshaping then passes coefficients on as it passes gradients on: each summand gets its share in
+proportion to its value, and nothing is divided. Only a layer whose rule is another one needs what stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+Sizes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution of any dimension, transposed or not, without its bias."""
+
+    stride: Sizes
+    padding: Sizes
+    dilation: Sizes
+    transposed: bool
+    output_padding: Sizes
+    groups: int
+
+    def forward(self, a: Tensor, weight: Tensor) -> Tensor:
+        """The convolution."""
+        z: Tensor = torch.ops.aten.convolution(a, weight, None, *self._options)
+        return z
+
+    def transpose(self, s: Tensor, weight: Tensor, like: Tensor) -> Tensor:
+        """Its transpose, from the outputs' shape to that of the input."""
+        found: tuple[Tensor, ...] = torch.ops.aten.convolution_backward(
+            s, like, weight, None, *self._options, (True, False, False)
+        )
+        return found[0]
+
+    def scaled(self, weight: Tensor, scale: Tensor) -> Tensor | None:
+        """The weight of which each output channel is scaled; None where that is not one product."""
+        if self.transposed:
+            return None if self.groups > 1 else weight * scale.view(1, -1, *[1] * (weight.dim() - 2))
+        return weight * scale.view(-1, *[1] * (weight.dim() - 1))
+
+    @property
+    def _options(self) -> tuple[Sizes, Sizes, Sizes, bool, Sizes, int]:
+        return self.stride, self.padding, self.dilation, self.transposed, self.output_padding, self.groups
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A linear layer over the last dimension, without its bias."""
+
+    def forward(self, a: Tensor, weight: Tensor) -> Tensor:
+        """The product."""
+        return torch.nn.functional.linear(a, weight)
+
+    def transpose(self, s: Tensor, weight: Tensor, like: Tensor) -> Tensor:
+        """Its transpose."""
+        return s @ weight
+
+    def scaled(self, weight: Tensor, scale: Tensor) -> Tensor:
+        """The weight of which each output is scaled."""
+        return weight * scale.view(-1, 1)
+
+
+Map = Convolution | Dense
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """The numbers of one layer: its input ``a``, weights, and what is added (broadcast over the outputs)."""
+
+    map: Map
+    a: Tensor
+    weight: Tensor
+    bias: Tensor | None
+
+    def outputs(self) -> Tensor:
+        """What it computes."""
+        z = self.map.forward(self.a, self.weight)
+        return z if self.bias is None else z + self.bias
+
+    def back(self, s: Tensor, weight: Tensor) -> Tensor:
+        """The transpose of the layer with other weights."""
+        return self.map.transpose(s, weight, self.a)
+
+
+@dataclass(frozen=True, eq=False)
+class Box:
+    """Between which values (1, C, H, W) each input of the first layer can lie, and where there are inputs at all."""
+
+    low: Tensor
+    high: Tensor
+    ones: Tensor
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Box:
+        """The same, changed."""
+        return Box(change(self.low), change(self.high), change(self.ones))
+
+
+class Rule(Protocol):
+    """A rule for one layer, with what does not depend on the score already computed.
+
+    Attributes
+    ----------
+    relevance
+        It gives the relevance of the inputs rather than their coefficients: a rule for the first layer.
+    """
+
+    relevance: ClassVar[bool]
+
+    def pass_on(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Coefficients of the outputs to those of the inputs.
+
+        Returns
+        -------
+        inputs : Tensor
+            Coefficients of the inputs, or their relevance.
+        biases, stabiliser : Tensor
+            The relevance that these took, of the outputs' shape.
+        """
+
+
+class Epsilon:
+    """In proportion to the contributions; a stabiliser of so many times the outputs' rms takes its share too."""
+
+    relevance: ClassVar[bool] = False
+
+    def __init__(self, layer: Layer, epsilon: float) -> None:
+        self._layer = layer
+        self._outputs = self._share = None
+        if epsilon:
+            z = layer.outputs()
+            rms = z.flatten(1).square().mean(1).sqrt().view(-1, *[1] * (z.dim() - 1))
+            size = z.abs() + epsilon * rms
+            self._outputs, self._share = z, z.abs() / torch.where(size > 0, size, 1)
+
+    def pass_on(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See :class:`Rule`."""
+        layer = self._layer
+        s = c if self._share is None else c * self._share
+        lost = torch.zeros_like(c) if self._outputs is None else self._outputs * (c - s)
+        return layer.back(s, layer.weight), _times(s, layer.bias), lost
+
+
+class Gamma:
+    """Contributions of the output's own sign count ``1 + gamma`` times; with ``plus`` they alone count.
+
+    The gamma rule and the z-plus rule (alpha 1, beta 0) in the form that holds for inputs and outputs of either sign:
+    the share ``z / (z + gamma z+)`` that scales an output is between 0 and 1.
+    """
+
+    relevance: ClassVar[bool] = False
+
+    def __init__(self, layer: Layer, gamma: float, *, plus: bool = False) -> None:
+        self._layer = layer
+        self._gamma, self._plus = (1.0, True) if plus else (gamma, False)
+        a, weight = layer.a, layer.weight
+        self._up, self._down = weight.clamp(min=0), weight.clamp(max=0)
+        self._signed = bool((a < 0).any())
+        z = layer.outputs()
+        positive = layer.map.forward(a.clamp(min=0) if self._signed else a, self._up)
+        if self._signed:
+            positive = positive + layer.map.forward(a.clamp(max=0), self._down)
+        self._bias_up = self._bias_down = None
+        if layer.bias is not None:
+            self._bias_up, self._bias_down = layer.bias.clamp(min=0), layer.bias.clamp(max=0)
+            positive = positive + self._bias_up
+        # At least the output itself, which rounding could deny.
+        size = torch.where(z > 0, torch.maximum(positive, z), torch.maximum(positive - z, -z))
+        size = self._gamma * size if self._plus else z.abs() + self._gamma * size
+        self._share = z.abs() / torch.where(size > 0, size, 1)
+        self._above, self._below = (z > 0), (z < 0)
+
+    def pass_on(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See :class:`Rule`."""
+        layer = self._layer
+        s = c * self._share
+        above, below = s * self._above, s * self._below
+        inputs = layer.back(above, self._up) + layer.back(below, self._down)
+        if self._signed:
+            other = layer.back(above, self._down) + layer.back(below, self._up)
+            inputs = torch.where(layer.a > 0, inputs, other)
+        biases = _times(above, self._bias_up) + _times(below, self._bias_down)
+        if not self._plus:
+            inputs = layer.back(s, layer.weight) + self._gamma * inputs
+            biases = _times(s, layer.bias) + self._gamma * biases
+        return inputs, biases, torch.zeros_like(c)
+
+
+class ZBox:
+    """For the first layer: contributions are counted from the end of the box at which they are least."""
+
+    relevance: ClassVar[bool] = True
+
+    def __init__(self, layer: Layer, box: Box) -> None:
+        self._layer, self._box = layer, box
+        self._up, self._down = layer.weight.clamp(min=0), layer.weight.clamp(max=0)
+        self._outputs = layer.outputs()
+        least = layer.map.forward(box.low, self._up) + layer.map.forward(box.high, self._down)
+        self._inverse = _inverse(layer.map.forward(layer.a, layer.weight) - least)
+
+    def pass_on(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See :class:`Rule`."""
+        layer, box = self._layer, self._box
+        s = c * self._outputs * self._inverse
+        relevance = (
+            layer.a * layer.back(s, layer.weight)
+            - box.low * layer.back(s, self._up)
+            - box.high * layer.back(s, self._down)
+        )
+        return relevance, torch.zeros_like(c), c * self._outputs * (self._inverse == 0)
+
+
+class Flat:
+    """For the first layer: every input that an output sees gets the same."""
+
+    relevance: ClassVar[bool] = True
+
+    def __init__(self, layer: Layer, box: Box) -> None:
+        self._layer, self._box = layer, box
+        self._outputs, self._ones = layer.outputs(), torch.ones_like(layer.weight)
+        self._inverse = _inverse(layer.map.forward(box.ones, self._ones))
+
+    def pass_on(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See :class:`Rule`."""
+        s = c * self._outputs * self._inverse
+        lost = c * self._outputs * (self._inverse == 0)
+        return self._box.ones * self._layer.back(s, self._ones), torch.zeros_like(c), lost
+
+
+def _times(s: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.zeros_like(s) if bias is None else s * bias
+
+
+def _inverse(size: Tensor) -> Tensor:
+    """1 / size, and 0 where there is nothing but rounding."""
+    largest = size.abs().amax(tuple(range(1, size.dim())), keepdim=True)
+    some = size > 16 * torch.finfo(size.dtype).eps * largest
+    return torch.where(some, 1 / torch.where(some, size, 1), 0)

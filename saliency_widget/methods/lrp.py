@@ -1,0 +1,202 @@
+"""Layer-wise relevance propagation for convolutional networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from saliency_widget.engine.lrp import RelevanceRules
+from saliency_widget.engine.lrp_operators import Composite, Named
+from saliency_widget.engine.lrp_rules import Box, Epsilon, Flat, Gamma, ZBox
+from saliency_widget.engine.problem import Problem
+from saliency_widget.errors import InputError
+from saliency_widget.methods.base import Estimate, Method, register
+from saliency_widget.models.preprocess import PIXEL
+
+
+@register
+@dataclass(frozen=True)
+class LRP(Method):
+    """Relevance: the score, handed back layer by layer, each unit's part shared among what contributed to it.
+
+    A unit ``z_k = sum_j a_j w_jk + b_k`` of relevance ``R_k`` gives ``R_j = sum_k R_k q_jk / (sum_i q_ik + q_bk)`` to
+    its inputs, where ``q_jk`` is by the rule of the layer
+
+    - epsilon: ``a_j w_jk``, with ``epsilon rms(z) sign(z_k)`` added to the denominator;
+    - gamma: ``a_j w_jk``, those of the sign of ``z_k`` counting ``1 + gamma`` times;
+    - z-plus: those of the sign of ``z_k`` alone. Where inputs and outputs are positive, as in a ReLU network, this is
+      the rule of alpha 1 and beta 0, and gamma is the usual one;
+    - z-box, for the first layer: ``x_j w_jk - l_j max(w_jk, 0) - h_j min(w_jk, 0)``, black and white being ``l`` and
+      ``h``, without the bias;
+    - flat, for the first layer: 1, without the bias.
+
+    The bias takes its share ``q_bk``, formed in the same way. The rest of the network:
+
+    - BatchNorm after a convolution, or a linear layer, is merged into it; elsewhere it is what it is, an affine layer.
+      LayerNorm and GroupNorm are one too, their standard deviations being taken as given.
+    - A sum (residual connections), a mean and a pooling share in proportion to the summands (epsilon 0); a maximum
+      gives all to the largest.
+    - An activation with f(0) = 0 (ReLU, ReLU6, SiLU, GELU, Hardswish, LeakyReLU, tanh, ...) passes its relevance
+      unchanged to its input.
+    - Of a product with a gate (sigmoid, Hardsigmoid, softmax, clamp: squeeze-and-excitation), the other factor gets
+      all.
+    - A linear layer that is reached only as a product of matrices, or inside a ScriptModule, has epsilon 0;
+      ``quality["rules"]`` counts it apart.
+    - Preprocessing belongs to the network: relevance is that of pixels against black. What a black picture makes of the
+      first layer counts as its bias.
+
+    Cost: on the order of 2 f + b, and for each layer with the z-plus or gamma rule 2 to 3 more passes through it
+    forward and 1 to 2 back; of several targets, the passes forward are shared.
+
+    Parameters
+    ----------
+    composite
+        Which rule holds where:
+
+        =================== ============ ============= =====================
+        name                convolutions linear layers the first convolution
+        =================== ============ ============= =====================
+        "epsilon"           epsilon      epsilon       epsilon
+        "epsilon-plus"      z-plus       epsilon       z-plus
+        "epsilon-plus-flat" z-plus       epsilon       flat
+        "epsilon-gamma-box" gamma        epsilon       z-box
+        =================== ============ ============= =====================
+
+    epsilon
+        The stabiliser of the epsilon rule, as a fraction of the root mean square of the layer's outputs. 0 makes the
+        composite "epsilon" equal to pixel x gradient wherever all activations are piecewise linear through 0.
+    gamma
+        How much more contributions of the output's own sign count in the gamma rule. 0 is epsilon 0; z-plus is its
+        limit.
+
+    Raises
+    ------
+    ModelError
+        An operator on the way has no rule, such as attention, or a sigmoid that is no factor; the scores change.
+
+    Notes
+    -----
+    The values are in the unit of the score, and of a target that is linear in the model's outputs (a logit) they sum to
+    the score, except for what was absorbed. ``quality`` says how it came out, in fractions of the score: "conserved",
+    the sum of the map; "biases" and "stabiliser", what these absorbed; "elsewhere", the remainder, if there is any.
+    None stands for a fraction of a score of zero.
+
+    Known failings: the rules are chosen by what the maps look like, and other rules give other maps. With z-plus in all
+    convolutions the map converges to the same one for every class up to its sign and size, and changes little when the
+    weights above are randomised (Sixt et al. 2020). Relevance is zero where the picture is black, except by the rules
+    for the first layer.
+
+    References
+    ----------
+    Bach et al. (2015), "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance
+    Propagation", https://doi.org/10.1371/journal.pone.0130140
+
+    Montavon et al. (2017), "Explaining NonLinear Classification Decisions with Deep Taylor Decomposition",
+    https://arxiv.org/abs/1512.02479
+
+    Montavon et al. (2019), "Layer-Wise Relevance Propagation: An Overview",
+    https://doi.org/10.1007/978-3-030-28954-6_10
+
+    Sixt, Granz and Landgraf (2020), "When Explanations Lie: Why Many Modified BP Attributions Fail",
+    https://arxiv.org/abs/1912.09818
+    """
+
+    composite: str = "epsilon-gamma-box"
+    epsilon: float = 1e-6
+    gamma: float = 0.25
+
+    name: ClassVar[str] = "lrp"
+    label: ClassVar[str] = "LRP"
+    summary: ClassVar[str] = "Hands the score back layer by layer, each unit's part to what contributed to it."
+    unit: ClassVar[str] = "{score}"
+
+    def __post_init__(self) -> None:
+        if self.composite not in COMPOSITES:
+            names = ", ".join(map(repr, COMPOSITES))
+            raise InputError("composite", self.composite, "is no composite of rules", f"Give one of {names}.")
+        for argument, usual in (("epsilon", 1e-6), ("gamma", 0.25)):
+            value = getattr(self, argument)
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if not number or not 0 <= value < math.inf:
+                raise InputError(argument, value, "is no finite number from 0 on", f"Give one, such as {usual}.")
+
+    def compute(self, problem: Problem) -> Iterator[Estimate]:
+        """Yield the one estimate there is."""
+        composite = COMPOSITES[self.composite](self.epsilon, self.gamma)
+        pixels = problem.pixels
+        notes: list[str] = []
+        if problem.variable == PIXEL:
+            low, high = torch.zeros_like(pixels[:, 0, 0]), torch.ones_like(pixels[:, 0, 0])
+        else:
+            low, high = pixels.amin((1, 2)), pixels.amax((1, 2))
+            if composite.first is _BOX:
+                notes.append(
+                    "what is black and white is not known: the z-box reaches from the least value to the largest"
+                )
+        rules = RelevanceRules(composite, problem.matrix, low, high)
+        scores, relevance = problem.gradients(problem.pixels[None], rules=rules)
+        assert rules.ledger is not None
+        totals = relevance[0].double().sum((1, 2, 3)).tolist()
+        quality = tuple(
+            _quality(rules, notes, *numbers)
+            for numbers in zip(scores[0].tolist(), totals, rules.ledger[0].tolist(), strict=True)
+        )
+        yield Estimate(values=relevance[0], scores=scores[0], done=1, total=1, final=True, quality=quality)
+
+
+_PLUS = Named("z-plus", lambda layer, box: Gamma(layer, 0, plus=True))
+_BOX = Named("z-box", lambda layer, box: ZBox(layer, _known(box)))
+_FLAT = Named("flat", lambda layer, box: Flat(layer, _known(box)))
+
+
+def _epsilon(epsilon: float) -> Named:
+    return Named("epsilon", lambda layer, box: Epsilon(layer, epsilon))
+
+
+def _gamma(gamma: float) -> Named:
+    return Named("gamma", lambda layer, box: Gamma(layer, gamma))
+
+
+def _known(box: Box | None) -> Box:
+    assert box is not None, "a rule for the first layer stands only there"
+    return box
+
+
+COMPOSITES: dict[str, Callable[[float, float], Composite]] = {
+    "epsilon": lambda epsilon, gamma: Composite(_epsilon(epsilon), _epsilon(epsilon)),
+    "epsilon-plus": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon)),
+    "epsilon-plus-flat": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon), _FLAT),
+    "epsilon-gamma-box": lambda epsilon, gamma: Composite(_gamma(gamma), _epsilon(epsilon), _BOX),
+}
+"""The rules of each composite, from epsilon and gamma."""
+
+# Of the score: more than rounding adds up to.
+_NOTABLE = 1e-3
+
+
+def _quality(
+    rules: RelevanceRules, notes: list[str], score: float, total: float, ledger: list[float]
+) -> dict[str, Any]:
+    seeded, biases, stabiliser = ledger
+    rest = seeded - total - biases - stabiliser
+    known: dict[str, Any] = {
+        "conserved": _share(total, score),
+        "biases": _share(biases, score),
+        "stabiliser": _share(stabiliser, score),
+        "rules": rules.summary,
+    }
+    if not abs(rest) <= _NOTABLE * (abs(score) + abs(total) + abs(biases)):
+        known["elsewhere"] = _share(rest, score)
+    if not abs(seeded - score) <= _NOTABLE * abs(score):
+        known["distributed"] = _share(seeded, score)
+    if notes or rules.notes:
+        known["notes"] = [*notes, *rules.notes]
+    return known
+
+
+def _share(part: float, score: float) -> float | None:
+    return part / score if score and math.isfinite(part) and math.isfinite(score) else None
