@@ -23,7 +23,8 @@ if TYPE_CHECKING:
         SaliencyWarning,
     )
     from saliency_widget.explainer import explain, stream
-    from saliency_widget.methods.gradient import Gradient
+    from saliency_widget.methods.gradient import Gradient, InputXGradient
+    from saliency_widget.methods.noise import SmoothGrad
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Logit, Probability, Target
@@ -35,6 +36,7 @@ _HOME = {
     "Cancelled": "saliency_widget.errors",
     "Gradient": "saliency_widget.methods.gradient",
     "InputError": "saliency_widget.errors",
+    "InputXGradient": "saliency_widget.methods.gradient",
     "Logit": "saliency_widget.targets",
     "ModelChangedError": "saliency_widget.errors",
     "ModelError": "saliency_widget.errors",
@@ -44,6 +46,7 @@ _HOME = {
     "SaliencyError": "saliency_widget.errors",
     "SaliencyWarning": "saliency_widget.errors",
     "SaliencyWidget": "saliency_widget.widget.widget",
+    "SmoothGrad": "saliency_widget.methods.noise",
     "Target": "saliency_widget.targets",
     "demo": "saliency_widget.models",
     "explain": "saliency_widget.explainer",
@@ -55,6 +58,7 @@ __all__ = [
     "Cancelled",
     "Gradient",
     "InputError",
+    "InputXGradient",
     "Logit",
     "ModelChangedError",
     "ModelError",
@@ -64,6 +68,7 @@ __all__ = [
     "SaliencyError",
     "SaliencyWarning",
     "SaliencyWidget",
+    "SmoothGrad",
     "Target",
     "__version__",
     "demo",

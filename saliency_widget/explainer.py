@@ -129,6 +129,7 @@ class Explainer:
     ) -> Step:
         # One copy off the device, in the precision of a result.
         values = estimate.values.detach().to("cpu", torch.float32).numpy()
+        extras = {name: maps.detach().to("cpu", torch.float32).numpy() for name, maps in estimate.extras.items()}
         scores = estimate.scores.detach().to("cpu", torch.float64).tolist()
         provenance = {
             "model": self.model_name,
@@ -145,11 +146,12 @@ class Explainer:
                 target=_record(target),
                 method=record,
                 score=scores[k],
-                unit=f"{target.unit} per {self.prepared.variable}",
+                unit=method.unit.format(score=target.unit, variable=self.prepared.variable),
                 probability=None if target.index is None else float(self.probabilities[target.index]),
                 channels=self.prepared.channels,
                 quality={**_state(values[k]), **estimate.quality[k]},
                 provenance=provenance,
+                extras={name: maps[k] for name, maps in extras.items()},
             )
             for k, target in enumerate(targets)
         )

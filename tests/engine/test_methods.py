@@ -22,7 +22,7 @@ def test_a_method_is_asked_for_by_name_or_given() -> None:
     own = Gradient()
     assert as_method(own) is own
     assert Gradient in menu()
-    assert Gradient().parameters() == {}
+    assert Gradient(2).parameters() == {"blur": 2.0}
 
 
 @pytest.mark.parametrize("spec", ["gradeint", "", "grad-cam of a kind", 3, None, Gradient])
