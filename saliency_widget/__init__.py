@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from saliency_widget.explainer import explain, stream
     from saliency_widget.methods.gradient import Gradient, InputXGradient
     from saliency_widget.methods.noise import SmoothGrad
+    from saliency_widget.methods.occlusion import Occlusion
+    from saliency_widget.methods.rise import RISE
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Logit, Probability, Target
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 # Where each public name lives.
 _HOME = {
+    "RISE": "saliency_widget.methods.rise",
     "Attribution": "saliency_widget.attribution",
     "Cancelled": "saliency_widget.errors",
     "Gradient": "saliency_widget.methods.gradient",
@@ -41,6 +44,7 @@ _HOME = {
     "ModelChangedError": "saliency_widget.errors",
     "ModelError": "saliency_widget.errors",
     "ModelGuard": "saliency_widget.engine.guard",
+    "Occlusion": "saliency_widget.methods.occlusion",
     "Preprocess": "saliency_widget.models.preprocess",
     "Probability": "saliency_widget.targets",
     "SaliencyError": "saliency_widget.errors",
@@ -54,6 +58,7 @@ _HOME = {
 }
 
 __all__ = [
+    "RISE",
     "Attribution",
     "Cancelled",
     "Gradient",
@@ -63,6 +68,7 @@ __all__ = [
     "ModelChangedError",
     "ModelError",
     "ModelGuard",
+    "Occlusion",
     "Preprocess",
     "Probability",
     "SaliencyError",

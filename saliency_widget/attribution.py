@@ -141,7 +141,8 @@ class Attribution:
 
     def __getstate__(self) -> dict[str, Any]:
         # A mapping proxy cannot be pickled; the plain dict it shows can.
-        return {**self.__dict__, "quality": dict(self.quality), "provenance": dict(self.provenance)}
+        shown = {name: dict(getattr(self, name)) for name in ("quality", "provenance", "extras")}
+        return {**self.__dict__, **shown}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

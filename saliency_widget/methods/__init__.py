@@ -2,5 +2,7 @@
 
 from saliency_widget.methods.gradient import Gradient, InputXGradient
 from saliency_widget.methods.noise import SmoothGrad
+from saliency_widget.methods.occlusion import Occlusion
+from saliency_widget.methods.rise import RISE
 
-__all__ = ["Gradient", "InputXGradient", "SmoothGrad"]
+__all__ = ["RISE", "Gradient", "InputXGradient", "Occlusion", "SmoothGrad"]
