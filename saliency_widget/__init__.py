@@ -23,7 +23,11 @@ if TYPE_CHECKING:
         SaliencyWarning,
     )
     from saliency_widget.explainer import explain, stream
+    from saliency_widget.methods.blur_path import BlurIG
+    from saliency_widget.methods.expected import ExpectedGradients
     from saliency_widget.methods.gradient import Gradient
+    from saliency_widget.methods.guided_path import GuidedIG
+    from saliency_widget.methods.path import IntegratedGradients
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Logit, Probability, Target
@@ -32,9 +36,13 @@ if TYPE_CHECKING:
 # Where each public name lives.
 _HOME = {
     "Attribution": "saliency_widget.attribution",
+    "BlurIG": "saliency_widget.methods.blur_path",
     "Cancelled": "saliency_widget.errors",
+    "ExpectedGradients": "saliency_widget.methods.expected",
     "Gradient": "saliency_widget.methods.gradient",
+    "GuidedIG": "saliency_widget.methods.guided_path",
     "InputError": "saliency_widget.errors",
+    "IntegratedGradients": "saliency_widget.methods.path",
     "Logit": "saliency_widget.targets",
     "ModelChangedError": "saliency_widget.errors",
     "ModelError": "saliency_widget.errors",
@@ -52,9 +60,13 @@ _HOME = {
 
 __all__ = [
     "Attribution",
+    "BlurIG",
     "Cancelled",
+    "ExpectedGradients",
     "Gradient",
+    "GuidedIG",
     "InputError",
+    "IntegratedGradients",
     "Logit",
     "ModelChangedError",
     "ModelError",

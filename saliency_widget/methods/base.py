@@ -54,11 +54,19 @@ class Method(ABC):
 
     A subclass is a frozen dataclass whose fields are its parameters, which it validates in ``__post_init__``; it names
     itself and implements :meth:`compute`.
+
+    Attributes
+    ----------
+    name, label, summary
+        What it is asked for by, what it is shown by, and what it does in a sentence.
+    unit
+        Of its values, made from the unit of the score and the name of the variable.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     summary: ClassVar[str] = ""
+    unit: ClassVar[str] = "{score} per {variable}"
 
     def estimates(self, problem: Problem) -> Iterator[Estimate]:
         """Yield estimates, each better than the one before; the last is final.
