@@ -10,8 +10,8 @@ from typing import Any
 from saliency_widget.errors import InputError
 
 
-def check_count(value: Any, argument: str, of: str) -> int:
-    """A number of things, at least one.
+def check_count(value: Any, argument: str, of: str, least: int = 1) -> int:
+    """A number of things.
 
     Parameters
     ----------
@@ -21,16 +21,18 @@ def check_count(value: Any, argument: str, of: str) -> int:
         What an error calls it.
     of
         What it is a number of: "gradients".
+    least
+        The smallest that can be.
     """
-    remedy = "Give an integer from 1 on."
+    remedy = f"Give an integer from {least} on."
     if isinstance(value, bool):
         raise InputError(argument, value, f"is no number of {of}", remedy)
     try:
         count = operator.index(value)
     except TypeError:
         raise InputError(argument, value, f"is no number of {of}", remedy) from None
-    if count < 1:
-        raise InputError(argument, value, f"is no number of {of}", remedy)
+    if count < least:
+        raise InputError(argument, value, f"is too few {of}", remedy)
     return count
 
 

@@ -19,14 +19,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+PILOT = (1 / 12, 1 / 4, 1 / 2, 3 / 4)
+"""The first points after 1, before anything is known."""
 SPLIT = 12
 """Up to so many panels, the middle of a panel becomes an end of two; beyond, all cells of a panel are halved."""
-MOST = 20
+MOST = 18
 """Up to so many panels, the gap at the baseline is made smaller."""
 SKETCH = 4096
 """How many values of each map are looked at to see how much the gradient changes."""
@@ -71,20 +73,30 @@ class Panel:
 
 @dataclass(eq=False)
 class Refinement:
-    """Points to be added to one panel (None: to the gap at the baseline), and what was found at them so far."""
+    """Points to be added to one panel (None: to the gap at the baseline), in the order of the path.
+
+    Attributes
+    ----------
+    panel, points
+        Where.
+    kept
+        The gradients found there so far; of a panel that is halved, their sum alone.
+    last, squares
+        The sketch of the last one, and the squared changes between them.
+    """
 
     panel: Panel | None
     points: tuple[float, ...]
-    first: Tensor | None = None
-    total: Tensor | None = None
+    kept: list[Tensor] = field(default_factory=list)
     last: Tensor | None = None
-    squares: Tensor | None = None
+    squares: list[Tensor] = field(default_factory=list)
+    taken: int = 0
 
 
 class Line:
     """The mean of a gradient along the path from a baseline (0) to the picture (1).
 
-    Keeps at most ``2 MOST + 1`` gradients, however many points it has seen.
+    Has room for ``2 MOST + 2`` gradients from the beginning, and needs no more, however many points it sees.
 
     Parameters
     ----------
@@ -98,7 +110,10 @@ class Line:
         self.points = 1
         self._displacement = displacement
         self._panels: list[Panel] = []
-        self._left, self._low = 1.0, wide(gradient)
+        gradient = wide(gradient)
+        room = torch.empty((2 * MOST + 2, *gradient.shape), dtype=gradient.dtype, device=gradient.device)
+        self._room = list(room.unbind(0))
+        self._left, self._low = 1.0, self._keep(gradient)
         size = displacement.numel()
         order = torch.randperm(size, generator=torch.Generator(device="cpu").manual_seed(0), device="cpu")
         self._where = order[:SKETCH].sort().values.to(displacement.device)
@@ -132,9 +147,9 @@ class Line:
         With several targets, a cell's error is the root of the sum of squares of its errors relative to each map.
         Where none fits into ``room``, the worst alone.
         """
-        gap = Refinement(None, (self._left / 3,))
         if not self._panels:
-            return [gap]
+            return [Refinement(None, PILOT)]
+        gap = Refinement(None, (self._left / 3,))
         options = [(_middles(panel), panel.square / panel.cells, panel.width) for panel in self._panels]
         choices = [Refinement(panel, points) for panel, (points, _, _) in zip(self._panels, options, strict=True)]
         squares, widths = [square for _, square, _ in options], [width for _, _, width in options]
@@ -155,53 +170,63 @@ class Line:
         return chosen or [choices[order[0]]]
 
     def take(self, refinement: Refinement, gradient: Tensor) -> None:
-        """Learn the gradients (K, C, H, W) at the next point of a refinement."""
-        sketch = self._sketch(gradient)
-        if refinement.first is None:
-            # A clone, because a row of a batch keeps the batch.
-            refinement.first = wide(gradient).clone()
-            before = None if refinement.panel is None else self._sketch(refinement.panel.low)
-        else:
-            if refinement.total is None:
-                refinement.total = refinement.first + wide(gradient)
-            else:
-                refinement.total.add_(wide(gradient))
-            before = refinement.last
-        if before is not None:
-            change = (sketch - before).square()
-            refinement.squares = change if refinement.squares is None else refinement.squares + change
-        refinement.last = sketch
-
-    def settle(self, refinement: Refinement) -> None:
-        """Put a refinement whose points are all known into the estimate."""
-        first, last = refinement.first, refinement.last
-        assert first is not None
-        assert last is not None
-        self.points += len(refinement.points)
+        """Learn the gradients (K, C, H, W) at the next point of a refinement; its last point puts it into effect."""
+        gradient, sketch = wide(gradient), self._sketch(gradient)
         panel = refinement.panel
+        if panel is None or not refinement.taken:
+            refinement.kept.append(self._keep(gradient))
+        else:
+            refinement.kept[0].add_(gradient)
+        before = self._sketch(panel.low) if panel is not None and not refinement.taken else refinement.last
+        if before is not None:
+            refinement.squares.append((sketch - before).square())
+            if panel is not None and len(refinement.squares) == 2:
+                refinement.squares = [refinement.squares[0] + refinement.squares[1]]
+        refinement.last = sketch
+        refinement.taken += 1
+        if refinement.taken < len(refinement.points):
+            return
+        self.points += refinement.taken
+        refinement.squares.append((self._sketch(self._low if panel is None else panel.high) - sketch).square())
         if panel is None:
-            (point,) = refinement.points
-            variation = (self._sketch(self._low) - last).square() / (self._left - point)
-            self._panels.insert(0, Panel(point, self._left, 1, first, self._low, None, variation))
-            self._left, self._low = point, first
-            return
-        assert refinement.squares is not None
-        rest = (self._sketch(panel.high) - last).square()
-        if panel.cells == 1 and len(self._panels) < SPLIT:
-            (point,) = refinement.points
-            half = panel.right - point
-            at = self._panels.index(panel)
-            self._panels[at : at + 1] = [
-                Panel(panel.left, point, 1, panel.low, first, None, refinement.squares / half),
-                Panel(point, panel.right, 1, first, panel.high, None, rest / half),
-            ]
-            return
-        new = first if refinement.total is None else refinement.total
-        panel.inner = new if panel.inner is None else panel.inner.add_(new)
+            self._extend(refinement)
+        elif panel.cells == 1 and len(self._panels) < SPLIT:
+            self._split(panel, refinement)
+        else:
+            self._halve(panel, refinement)
+
+    def _extend(self, refinement: Refinement) -> None:
+        ends = [*refinement.points, self._left]
+        gradients = [*refinement.kept, self._low]
+        self._panels[:0] = [
+            Panel(ends[k], ends[k + 1], 1, gradients[k], gradients[k + 1], None, square / (ends[k + 1] - ends[k]))
+            for k, square in enumerate(refinement.squares)
+        ]
+        self._left, self._low = ends[0], gradients[0]
+
+    def _split(self, panel: Panel, refinement: Refinement) -> None:
+        (point,), (middle,), (first, second) = refinement.points, refinement.kept, refinement.squares
+        half = panel.right - point
+        at = self._panels.index(panel)
+        self._panels[at : at + 1] = [
+            Panel(panel.left, point, 1, panel.low, middle, None, first / half),
+            Panel(point, panel.right, 1, middle, panel.high, None, second / half),
+        ]
+
+    def _halve(self, panel: Panel, refinement: Refinement) -> None:
+        (total,) = refinement.kept
+        if panel.inner is None:
+            panel.inner = total
+        else:
+            panel.inner.add_(total)
+            self._room.append(total)
         panel.cells *= 2
-        panel.variation = (refinement.squares + rest) / (panel.right - panel.left)
+        panel.variation = (refinement.squares[0] + refinement.squares[1]) / (panel.right - panel.left)
 
     # -- parts --------------------------------------------------------------------------------------------------
+
+    def _keep(self, gradient: Tensor) -> Tensor:
+        return self._room.pop().copy_(gradient)
 
     def _sketch(self, gradient: Tensor) -> Tensor:
         return wide(gradient).flatten(1)[:, self._where] * self._factor

@@ -15,12 +15,12 @@ from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.baselines import check_baseline, check_seed, describe, make_baseline, several
 from saliency_widget.methods.checks import check_count, check_tolerance
-from saliency_widget.methods.line import Line, chunks
+from saliency_widget.methods.line import PILOT, Line, Refinement, chunks
 
-_ROWS = 8
+# As many as the first group has, so that a short run needs no less memory than a long one.
+_ROWS, _ROWS_ELSEWHERE = 4, 16
 _CEILING = 4096
-# A change of the map between fewer gradients than these is luck as often as not.
-_SOONEST = 8
+_FEWEST = 1 + len(PILOT)
 
 
 @register
@@ -38,7 +38,7 @@ class IntegratedGradients(Method):
 
     Costs ``steps`` forward and backward passes for each baseline, and a forward pass at the baseline. Of several
     baselines, all share the gradient at the picture. Memory does not depend on ``steps`` or on the number of baselines:
-    at most 41 gradients of each target are kept.
+    38 gradients of each target are kept.
 
     Known failings: what a baseline shows cannot be attributed (black objects get nothing on black); the straight line
     leads through pictures that the model never saw; on a saturated probability most of the path does not count. The
@@ -47,14 +47,14 @@ class IntegratedGradients(Method):
     Parameters
     ----------
     steps
-        Gradients for each baseline, the one at the picture included. None: as many as ``tolerance`` needs, and at most
-        4096. Points are added in groups; a run ends before the group that would exceed ``steps``.
+        Gradients for each baseline, the one at the picture included; 5 at least. None: as many as ``tolerance`` needs,
+        and at most 4096. Points are added in groups; a run ends before the group that would exceed ``steps``.
     baseline
         "black", "white", "mean", "blur", "noise", a colour, an array, or a list of several, over which the maps are
         averaged; see :func:`saliency_widget.methods.baselines.check_baseline`.
     tolerance
         Stop as soon as the map of every target changed by no more than this (relative L1) while the number of gradients
-        doubled. The error is then about 0.6 times as large. None: never before ``steps``.
+        doubled, from 8 to 16 at first. The error is then about 0.6 times as large. None: never before ``steps``.
     seed
         Of the "noise" baseline.
 
@@ -83,7 +83,7 @@ class IntegratedGradients(Method):
 
     def __post_init__(self) -> None:
         if self.steps is not None:
-            object.__setattr__(self, "steps", check_count(self.steps, "steps", "gradients"))
+            object.__setattr__(self, "steps", check_count(self.steps, "steps", "gradients", _FEWEST))
         object.__setattr__(self, "baseline", check_baseline(self.baseline))
         object.__setattr__(self, "tolerance", check_tolerance(self.tolerance))
         if self.steps is None and self.tolerance is None:
@@ -160,8 +160,7 @@ class _Path:
 
     def run(self) -> Iterator[_Part]:
         """Yield an estimate after each group of points."""
-        values = self.line.attribution()
-        self._kept, aim = values, 2
+        values, aim = self.line.attribution(), 8
         stopped = self.line.points >= self._limit
         while True:
             yield _Part(values, self._quality(values), self._total(), stopped)
@@ -181,27 +180,25 @@ class _Path:
             self._add(fitting)
             values = self.line.attribution()
             if self.line.points >= aim:
-                self._change = [_relative(new - old, new) for new, old in zip(values, self._kept, strict=True)]
+                if self._kept is not None:
+                    self._change = [_relative(new - old, new) for new, old in zip(values, self._kept, strict=True)]
                 self._kept, aim = values, 2 * self.line.points
                 stopped = stopped or self._steady()
             stopped = stopped or self.line.points >= self._limit
 
-    def _add(self, refinements: list[Any]) -> None:
-        for chunk in chunks(refinements, _ROWS):
+    def _add(self, refinements: list[Refinement]) -> None:
+        rows = _ROWS if self._displacement.device.type == "cpu" else _ROWS_ELSEWHERE
+        for chunk in chunks(refinements, rows):
             alphas = torch.tensor([point for _, point in chunk], dtype=torch.float64, device="cpu")
             alphas = alphas.to(self._displacement.dtype).to(self._displacement.device)
-            rows = self._baseline + alphas[:, None, None, None] * self._displacement
-            _, gradients = self._problem.gradients(rows)
+            places = self._baseline + alphas[:, None, None, None] * self._displacement
+            _, gradients = self._problem.gradients(places)
             for (refinement, _), gradient in zip(chunk, gradients, strict=True):
                 self.line.take(refinement, gradient)
-        for refinement in refinements:
-            self.line.settle(refinement)
 
     def _steady(self) -> bool:
-        return (
-            self._tolerance is not None
-            and self.line.points >= _SOONEST
-            and all(change is not None and change <= self._tolerance for change in self._change)
+        return self._tolerance is not None and all(
+            change is not None and change <= self._tolerance for change in self._change
         )
 
     def _total(self) -> int:
