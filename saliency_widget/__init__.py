@@ -23,9 +23,13 @@ if TYPE_CHECKING:
         SaliencyWarning,
     )
     from saliency_widget.explainer import explain, stream
+    from saliency_widget.methods.blur_path import BlurIG
+    from saliency_widget.methods.expected import ExpectedGradients
     from saliency_widget.methods.gradient import Gradient, InputXGradient
+    from saliency_widget.methods.guided_path import GuidedIG
     from saliency_widget.methods.noise import SmoothGrad
     from saliency_widget.methods.occlusion import Occlusion
+    from saliency_widget.methods.path import IntegratedGradients
     from saliency_widget.methods.rise import RISE
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
@@ -36,10 +40,14 @@ if TYPE_CHECKING:
 _HOME = {
     "RISE": "saliency_widget.methods.rise",
     "Attribution": "saliency_widget.attribution",
+    "BlurIG": "saliency_widget.methods.blur_path",
     "Cancelled": "saliency_widget.errors",
+    "ExpectedGradients": "saliency_widget.methods.expected",
     "Gradient": "saliency_widget.methods.gradient",
+    "GuidedIG": "saliency_widget.methods.guided_path",
     "InputError": "saliency_widget.errors",
     "InputXGradient": "saliency_widget.methods.gradient",
+    "IntegratedGradients": "saliency_widget.methods.path",
     "Logit": "saliency_widget.targets",
     "ModelChangedError": "saliency_widget.errors",
     "ModelError": "saliency_widget.errors",
@@ -60,10 +68,14 @@ _HOME = {
 __all__ = [
     "RISE",
     "Attribution",
+    "BlurIG",
     "Cancelled",
+    "ExpectedGradients",
     "Gradient",
+    "GuidedIG",
     "InputError",
     "InputXGradient",
+    "IntegratedGradients",
     "Logit",
     "ModelChangedError",
     "ModelError",

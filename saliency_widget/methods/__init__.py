@@ -1,8 +1,22 @@
 """Attribution methods, one file a family. Importing a family registers its methods."""
 
+from saliency_widget.methods.blur_path import BlurIG
+from saliency_widget.methods.expected import ExpectedGradients
 from saliency_widget.methods.gradient import Gradient, InputXGradient
+from saliency_widget.methods.guided_path import GuidedIG
 from saliency_widget.methods.noise import SmoothGrad
 from saliency_widget.methods.occlusion import Occlusion
+from saliency_widget.methods.path import IntegratedGradients
 from saliency_widget.methods.rise import RISE
 
-__all__ = ["RISE", "Gradient", "InputXGradient", "Occlusion", "SmoothGrad"]
+__all__ = [
+    "RISE",
+    "BlurIG",
+    "ExpectedGradients",
+    "Gradient",
+    "GuidedIG",
+    "InputXGradient",
+    "IntegratedGradients",
+    "Occlusion",
+    "SmoothGrad",
+]

@@ -60,8 +60,10 @@ class Method(ABC):
 
     Attributes
     ----------
+    name, label, summary
+        What it is asked for by, what it is shown by, and what it does in a sentence.
     unit
-        Unit of the values, a template of ``{score}``, the unit of the target, and ``{variable}``, the unit of the
+        Unit of its values, a template of ``{score}``, the unit of the score, and ``{variable}``, the unit of the
         pixels. A property where it depends on a parameter.
     """
 

@@ -84,8 +84,8 @@ def check_baseline(baseline: Any, argument: str = "baseline") -> Baseline:
 def several(baseline: Baseline) -> tuple[One, ...]:
     """The baselines that a baseline stands for."""
     if isinstance(baseline, tuple) and not isinstance(baseline[0], float):
-        return baseline  # type: ignore[return-value]
-    return (baseline,)  # type: ignore[return-value]
+        return baseline
+    return (baseline,)
 
 
 def describe(baseline: Baseline) -> Any:
@@ -176,7 +176,7 @@ def _fitting(given: Picture, pixels: Tensor, argument: str) -> Tensor:
             argument,
             f"array up to {most:g}",
             "is far outside the picture's range",
-            "Divide by 255, so that white is 1.",
+            "Divide it by 255.",
         )
     return values.to(pixels.device, pixels.dtype).contiguous()
 
@@ -219,6 +219,6 @@ def _colour(numbers: Sequence[Any], argument: str) -> tuple[float, ...]:
     for number in numbers:
         if isinstance(number, bool) or not isinstance(number, Real) or not math.isfinite(number):
             raise InputError(argument, numbers, "is no baseline", _REMEDY)
-        if not 0 <= number <= 1:
+        if not 0 <= float(number) <= 1:
             raise InputError(argument, numbers, "is no colour: black is 0 and full scale is 1", _REMEDY)
     return tuple(float(number) for number in numbers)

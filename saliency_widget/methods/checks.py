@@ -10,8 +10,8 @@ from typing import Any
 from saliency_widget.errors import InputError
 
 
-def check_count(value: Any, argument: str, of: str) -> int:
-    """A number of things, at least one.
+def check_count(value: Any, argument: str, of: str, least: int = 1) -> int:
+    """A number of things.
 
     Parameters
     ----------
@@ -21,16 +21,18 @@ def check_count(value: Any, argument: str, of: str) -> int:
         What an error calls it.
     of
         What it is a number of: "gradients".
+    least
+        The smallest that can be.
     """
-    remedy = "Give an integer from 1 on."
+    remedy = f"Give an integer from {least} on."
     if isinstance(value, bool):
         raise InputError(argument, value, f"is no number of {of}", remedy)
     try:
         count = operator.index(value)
     except TypeError:
         raise InputError(argument, value, f"is no number of {of}", remedy) from None
-    if count < 1:
-        raise InputError(argument, value, f"is no number of {of}", remedy)
+    if count < least:
+        raise InputError(argument, value, f"is too few {of}", remedy)
     return count
 
 
@@ -38,13 +40,13 @@ def check_tolerance(value: Any) -> float | None:
     """A relative change from 0 on, or None."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value) or float(value) < 0:
         raise InputError("tolerance", value, "is no relative change", "Give a number from 0 on, such as 0.05, or None.")
     return float(value)
 
 
 def check_fraction(value: Any, argument: str) -> float:
     """A number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value <= 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
         raise InputError(argument, value, "is no fraction", "Give a number from 0 to 1.")
     return float(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any, ClassVar
 
 import torch
@@ -15,7 +14,7 @@ from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.baselines import check_seed, describe, generator_of
 from saliency_widget.methods.blur import full_precision
-from saliency_widget.methods.checks import check_count
+from saliency_widget.methods.checks import check_count, check_fraction
 from saliency_widget.methods.filling import check_fill, make_fill
 from saliency_widget.methods.sampling import batches, relative_error, wide
 
@@ -79,14 +78,11 @@ class RISE(Method):
     unit: ClassVar[str] = "{score}"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "masks", check_count(self.masks, "masks", "masks"))
-        if self.masks < 2:
-            raise InputError("masks", self.masks, "is too few to compare", "Give at least 2.")
+        object.__setattr__(self, "masks", check_count(self.masks, "masks", "masks", least=2))
         object.__setattr__(self, "grid", check_count(self.grid, "grid", "cells"))
-        keep = 0.0 if isinstance(self.keep, bool) or not isinstance(self.keep, Real) else float(self.keep)
-        if not 0 < keep < 1:
-            raise InputError("keep", self.keep, "is no probability to keep a cell", "Give a number between 0 and 1.")
-        object.__setattr__(self, "keep", keep)
+        if check_fraction(self.keep, "keep") in (0, 1):
+            raise InputError("keep", self.keep, "hides nothing, or everything", "Give a number between 0 and 1.")
+        object.__setattr__(self, "keep", float(self.keep))
         object.__setattr__(self, "fill", check_fill(self.fill))
         object.__setattr__(self, "seed", check_seed(self.seed))
 
