@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from saliency_widget.methods.occlusion import Occlusion
     from saliency_widget.methods.path import IntegratedGradients
     from saliency_widget.methods.rise import RISE
+    from saliency_widget.methods.xrai import XRAI
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Logit, Probability, Target
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 # Where each public name lives.
 _HOME = {
     "RISE": "saliency_widget.methods.rise",
+    "XRAI": "saliency_widget.methods.xrai",
     "Attribution": "saliency_widget.attribution",
     "BlurIG": "saliency_widget.methods.blur_path",
     "Cancelled": "saliency_widget.errors",
@@ -67,6 +69,7 @@ _HOME = {
 
 __all__ = [
     "RISE",
+    "XRAI",
     "Attribution",
     "BlurIG",
     "Cancelled",

@@ -8,9 +8,11 @@ from saliency_widget.methods.noise import SmoothGrad
 from saliency_widget.methods.occlusion import Occlusion
 from saliency_widget.methods.path import IntegratedGradients
 from saliency_widget.methods.rise import RISE
+from saliency_widget.methods.xrai import XRAI
 
 __all__ = [
     "RISE",
+    "XRAI",
     "BlurIG",
     "ExpectedGradients",
     "Gradient",
