@@ -23,13 +23,21 @@ if TYPE_CHECKING:
         SaliencyWarning,
     )
     from saliency_widget.explainer import explain, stream
+    from saliency_widget.methods.blur_path import BlurIG
     from saliency_widget.methods.cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
     from saliency_widget.methods.channel_cam import AblationCAM, ScoreCAM
     from saliency_widget.methods.eigen_cam import EigenCAM
-    from saliency_widget.methods.gradient import Gradient
+    from saliency_widget.methods.expected import ExpectedGradients
+    from saliency_widget.methods.gradient import Gradient, InputXGradient
     from saliency_widget.methods.guided import Deconvolution, GuidedBackprop
     from saliency_widget.methods.guided_cam import GuidedGradCAM
+    from saliency_widget.methods.guided_path import GuidedIG
     from saliency_widget.methods.lrp import LRP
+    from saliency_widget.methods.noise import SmoothGrad
+    from saliency_widget.methods.occlusion import Occlusion
+    from saliency_widget.methods.path import IntegratedGradients
+    from saliency_widget.methods.rise import RISE
+    from saliency_widget.methods.xrai import XRAI
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Contrast, Logit, LogProbability, Margin, Probability, Score, Target
@@ -39,17 +47,22 @@ if TYPE_CHECKING:
 _HOME = {
     "AblationCAM": "saliency_widget.methods.channel_cam",
     "Attribution": "saliency_widget.attribution",
+    "BlurIG": "saliency_widget.methods.blur_path",
     "Cancelled": "saliency_widget.errors",
     "Contrast": "saliency_widget.targets",
     "Deconvolution": "saliency_widget.methods.guided",
     "EigenCAM": "saliency_widget.methods.eigen_cam",
+    "ExpectedGradients": "saliency_widget.methods.expected",
     "GradCAM": "saliency_widget.methods.cam",
     "GradCAMPlusPlus": "saliency_widget.methods.cam",
     "Gradient": "saliency_widget.methods.gradient",
     "GuidedBackprop": "saliency_widget.methods.guided",
     "GuidedGradCAM": "saliency_widget.methods.guided_cam",
+    "GuidedIG": "saliency_widget.methods.guided_path",
     "HiResCAM": "saliency_widget.methods.cam",
     "InputError": "saliency_widget.errors",
+    "InputXGradient": "saliency_widget.methods.gradient",
+    "IntegratedGradients": "saliency_widget.methods.path",
     "LRP": "saliency_widget.methods.lrp",
     "LayerCAM": "saliency_widget.methods.cam",
     "LogProbability": "saliency_widget.targets",
@@ -58,15 +71,19 @@ _HOME = {
     "ModelChangedError": "saliency_widget.errors",
     "ModelError": "saliency_widget.errors",
     "ModelGuard": "saliency_widget.engine.guard",
+    "Occlusion": "saliency_widget.methods.occlusion",
     "Preprocess": "saliency_widget.models.preprocess",
     "Probability": "saliency_widget.targets",
+    "RISE": "saliency_widget.methods.rise",
     "SaliencyError": "saliency_widget.errors",
     "SaliencyWarning": "saliency_widget.errors",
     "SaliencyWidget": "saliency_widget.widget.widget",
     "Score": "saliency_widget.targets",
     "ScoreCAM": "saliency_widget.methods.channel_cam",
+    "SmoothGrad": "saliency_widget.methods.noise",
     "Target": "saliency_widget.targets",
     "XGradCAM": "saliency_widget.methods.cam",
+    "XRAI": "saliency_widget.methods.xrai",
     "demo": "saliency_widget.models",
     "explain": "saliency_widget.explainer",
     "stream": "saliency_widget.explainer",
@@ -74,19 +91,26 @@ _HOME = {
 
 __all__ = [
     "LRP",
+    "RISE",
+    "XRAI",
     "AblationCAM",
     "Attribution",
+    "BlurIG",
     "Cancelled",
     "Contrast",
     "Deconvolution",
     "EigenCAM",
+    "ExpectedGradients",
     "GradCAM",
     "GradCAMPlusPlus",
     "Gradient",
     "GuidedBackprop",
     "GuidedGradCAM",
+    "GuidedIG",
     "HiResCAM",
     "InputError",
+    "InputXGradient",
+    "IntegratedGradients",
     "LayerCAM",
     "LogProbability",
     "Logit",
@@ -94,6 +118,7 @@ __all__ = [
     "ModelChangedError",
     "ModelError",
     "ModelGuard",
+    "Occlusion",
     "Preprocess",
     "Probability",
     "SaliencyError",
@@ -101,6 +126,7 @@ __all__ = [
     "SaliencyWidget",
     "Score",
     "ScoreCAM",
+    "SmoothGrad",
     "Target",
     "XGradCAM",
     "__version__",

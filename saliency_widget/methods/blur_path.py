@@ -1,0 +1,127 @@
+"""Integrated gradients along the path on which the picture gets sharp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from saliency_widget.engine.problem import Problem
+from saliency_widget.errors import InputError
+from saliency_widget.methods.base import Estimate, Method, register
+from saliency_widget.methods.blur import check_sigma, gaussian_blur
+from saliency_widget.methods.checks import check_count
+from saliency_widget.methods.line import wide
+
+_ROWS = 8
+
+
+@register
+@dataclass(frozen=True)
+class BlurIG(Method):
+    """Integrated gradients along the path from a blurred picture to the picture itself.
+
+    phi = - integral from 0 to sigma_max of dS/dx (B(x, sigma)) * dB(x, sigma)/d sigma d sigma, where B is the Gaussian
+    blur. Taken as the sum over cells of the gradient at each cell's middle times the change of the picture over the
+    cell, which is exact for a linear model at any number of steps. The attributions sum to S(x) - S(B(x, sigma_max)),
+    and have the unit of the score. Cells get wider with sigma (sigma = sigma_max u^2, cells of equal width in u),
+    because a picture changes most where the blur is small.
+
+    Differs from the authors' code in three ways. That takes the gradient at the beginning of each cell and the change
+    of the blur over 0.01 pixels there, which misses completeness at few steps; it uses cells of equal width by default;
+    and it blurs towards black beyond the border, where this averages over the picture alone, so that no dark frame is
+    attributed.
+
+    Costs ``steps`` forward and backward passes, one forward pass and ``steps`` blurs. Memory does not depend on
+    ``steps``. The cells are visited from coarse to fine: an early estimate is that of a coarser rule.
+
+    Known failings: no baseline is to be chosen, but sigma_max is; what is as sharp as it is blurred (a flat area) gets
+    nothing.
+
+    Parameters
+    ----------
+    steps
+        Gradients.
+    max_sigma
+        Standard deviation of the widest blur, in pixels of the picture that the model sees.
+
+    Notes
+    -----
+    ``quality["completeness_gap"]`` is the relative amount by which the sum misses S(x) - S(B(x, sigma_max)).
+
+    References
+    ----------
+    Xu, Venugopalan and Sundararajan (2020), "Attribution in Scale and Space", https://arxiv.org/abs/2004.03383
+    """
+
+    steps: int = 64
+    max_sigma: float = 50.0
+
+    name: ClassVar[str] = "blur_ig"
+    label: ClassVar[str] = "Blur integrated gradients"
+    summary: ClassVar[str] = "How the score was gained as the picture got sharp."
+    unit: ClassVar[str] = "{score}"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", check_count(self.steps, "steps", "gradients"))
+        sigma = check_sigma(self.max_sigma, "max_sigma")
+        if sigma == 0:
+            raise InputError("max_sigma", self.max_sigma, "blurs nothing", "Give a number of pixels above 0.")
+        object.__setattr__(self, "max_sigma", sigma)
+
+    def compute(self, problem: Problem) -> Iterator[Estimate]:
+        """Yield estimates of finer and finer rules."""
+        picture = wide(problem.pixels)
+        ends = problem.scores(torch.stack([picture, gaussian_blur(picture, self.max_sigma)]))
+        scores, gained = ends[0], ends[0] - ends[1]
+        total: Tensor | None = None
+        order = coarse_to_fine(self.steps)
+        for start in range(0, self.steps, _ROWS):
+            cells = order[start : start + _ROWS]
+            middles = torch.stack([gaussian_blur(picture, self._sigma(cell + 0.5)) for cell in cells])
+            _, gradients = problem.gradients(middles)
+            for cell, gradient in zip(cells, gradients, strict=True):
+                change = gaussian_blur(picture, self._sigma(cell)) - gaussian_blur(picture, self._sigma(cell + 1))
+                part = wide(gradient) * change
+                total = part if total is None else total.add_(part)
+            assert total is not None
+            done = start + len(cells)
+            final = done == self.steps
+            values = total.clone() if final else total * (self.steps / done)
+            yield Estimate(
+                values=values,
+                scores=scores,
+                done=done,
+                total=self.steps,
+                final=final,
+                quality=completeness(values, gained),
+            )
+
+    def _sigma(self, cell: float) -> float:
+        return self.max_sigma * (cell / self.steps) ** 2
+
+
+def coarse_to_fine(count: int) -> list[int]:
+    """All cells of a row, in an order in which the first ones are spread evenly, whatever their number."""
+    bits = max(1, (count - 1).bit_length())
+    return [k for k in (int(f"{i:0{bits}b}"[::-1], 2) for i in range(2**bits)) if k < count]
+
+
+def completeness(values: Tensor, gained: Tensor) -> tuple[dict[str, float | None], ...]:
+    """For each target, by how much of the score's change the attributions miss it.
+
+    Parameters
+    ----------
+    values
+        (K, C, H, W)
+    gained
+        (K,), what they should sum to.
+    """
+    misses = (values.sum((1, 2, 3)) - gained).tolist()
+    return tuple(
+        {"completeness_gap": abs(miss / gain) if gain else None}
+        for miss, gain in zip(misses, gained.tolist(), strict=True)
+    )

@@ -1,0 +1,133 @@
+"""Expected gradients: integrated gradients averaged over many baselines, by sampling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from saliency_widget.engine.problem import Problem
+from saliency_widget.methods.base import Estimate, Method, register
+from saliency_widget.methods.baselines import (
+    Baseline,
+    check_baseline,
+    check_seed,
+    describe,
+    generator_of,
+    make_baseline,
+    several,
+)
+from saliency_widget.methods.checks import check_count
+from saliency_widget.methods.line import wide
+
+_ROWS = 8
+
+
+@register
+@dataclass(frozen=True)
+class ExpectedGradients(Method):
+    """The mean, over images of a set and over places on the way from each, of the path's length times the gradient.
+
+    phi = E over b and alpha of (x - b) * dS/dx (b + alpha (x - b)), b uniform over the set, alpha uniform from 0 to 1:
+    the mean of integrated gradients over all baselines of the set, without integrating any of them. The attributions
+    sum to S(x) less the mean of S over the set, in expectation, and have the unit of the score. Also called
+    GradientSHAP, where noise is added to x.
+
+    Costs ``samples`` forward and backward passes. Memory does not depend on ``samples``, but the set is kept. All
+    targets share the samples.
+
+    Known failings: noise, which falls with the root of the number of samples; with few baselines and a budget of
+    gradients, ``IntegratedGradients(baseline=[...])`` is more accurate.
+
+    Parameters
+    ----------
+    samples
+        Gradients.
+    baseline
+        The set: a list of arrays, colours or names; see :func:`saliency_widget.methods.baselines.check_baseline`.
+        "noise" is a new picture of uniform noise in each sample.
+    seed
+        Sample i is made from (seed, i) alone.
+
+    Notes
+    -----
+    ``quality["standard_error"]`` is the mean standard error of a pixel relative to the mean magnitude of the map.
+
+    References
+    ----------
+    Erion, Janizek, Sturmfels, Lundberg and Lee (2021), "Improving performance of deep learning models with axiomatic
+    attribution priors and expected gradients", https://arxiv.org/abs/1906.10670
+    """
+
+    samples: int = 64
+    baseline: Any = "noise"
+    seed: int = 0
+
+    name: ClassVar[str] = "expected_gradients"
+    label: ClassVar[str] = "Expected gradients"
+    summary: ClassVar[str] = "How the score was gained from a set of baselines, on average."
+    unit: ClassVar[str] = "{score}"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "samples", check_count(self.samples, "samples", "gradients"))
+        baseline: Baseline = check_baseline(self.baseline)
+        object.__setattr__(self, "baseline", baseline)
+        object.__setattr__(self, "seed", check_seed(self.seed))
+
+    def parameters(self) -> dict[str, Any]:
+        """Everything that decides the result; a baseline that is an array by its digest."""
+        return {**super().parameters(), "baseline": describe(self.baseline)}
+
+    def compute(self, problem: Problem) -> Iterator[Estimate]:
+        """Yield the mean of more and more samples."""
+        picture = wide(problem.pixels)
+        choices = several(self.baseline)
+        for one in choices:
+            make_baseline(one, picture, seed=self.seed)
+        scores = problem.scores(picture[None])[0]
+        mean: Tensor | None = None
+        squares: Tensor | None = None
+        for start in range(0, self.samples, _ROWS):
+            stop = min(start + _ROWS, self.samples)
+            starts, alphas = zip(*(self._sample(i, picture) for i in range(start, stop)), strict=True)
+            baselines = torch.stack(starts)
+            ways = picture - baselines
+            places = torch.tensor(alphas, dtype=torch.float64, device="cpu").to(picture.dtype).to(picture.device)
+            _, gradients = problem.gradients(baselines + places[:, None, None, None] * ways)
+            for k, (gradient, way) in enumerate(zip(gradients, ways, strict=True)):
+                found = wide(gradient) * way
+                if mean is None or squares is None:
+                    mean, squares = found.clone(), torch.zeros_like(found)
+                    continue
+                change = found - mean
+                mean += change / (start + k + 1)
+                squares += change * (found - mean)
+            assert mean is not None
+            assert squares is not None
+            yield Estimate(
+                values=mean.clone(),
+                scores=scores,
+                done=stop,
+                total=self.samples,
+                final=stop == self.samples,
+                quality=_quality(mean, squares, stop),
+            )
+
+    def _sample(self, index: int, picture: Tensor) -> tuple[Tensor, float]:
+        """Baseline and place of one sample."""
+        choices = several(self.baseline)
+        generator = generator_of(self.seed, index)
+        alpha = float(torch.rand((), generator=generator, dtype=torch.float64, device="cpu"))
+        chosen = int(torch.randint(len(choices), (), generator=generator, device="cpu"))
+        return make_baseline(choices[chosen], picture, seed=self.seed, index=index), alpha
+
+
+def _quality(mean: Tensor, squares: Tensor, samples: int) -> tuple[dict[str, float | None], ...]:
+    if samples < 2:
+        return tuple({"standard_error": None} for _ in mean)
+    errors = (squares.clamp_min(0) / (samples - 1) / samples).sqrt().flatten(1).mean(1).tolist()
+    sizes = mean.flatten(1).abs().mean(1).tolist()
+    return tuple({"standard_error": error / size if size else None} for error, size in zip(errors, sizes, strict=True))
