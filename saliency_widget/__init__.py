@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from saliency_widget.explainer import explain, stream
     from saliency_widget.methods.gradient import Gradient
+    from saliency_widget.methods.rollout import AttentionRollout, GradientRollout
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Logit, Probability, Target
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
 
 # Where each public name lives.
 _HOME = {
+    "AttentionRollout": "saliency_widget.methods.rollout",
     "Attribution": "saliency_widget.attribution",
     "Cancelled": "saliency_widget.errors",
     "Gradient": "saliency_widget.methods.gradient",
+    "GradientRollout": "saliency_widget.methods.rollout",
     "InputError": "saliency_widget.errors",
     "Logit": "saliency_widget.targets",
     "ModelChangedError": "saliency_widget.errors",
@@ -51,9 +54,11 @@ _HOME = {
 }
 
 __all__ = [
+    "AttentionRollout",
     "Attribution",
     "Cancelled",
     "Gradient",
+    "GradientRollout",
     "InputError",
     "Logit",
     "ModelChangedError",

@@ -145,7 +145,7 @@ class Explainer:
                 target=_record(target),
                 method=record,
                 score=scores[k],
-                unit=f"{target.unit} per {self.prepared.variable}",
+                unit=method.unit.format(score=target.unit, variable=self.prepared.variable),
                 probability=None if target.index is None else float(self.probabilities[target.index]),
                 channels=self.prepared.channels,
                 quality={**_state(values[k]), **estimate.quality[k]},

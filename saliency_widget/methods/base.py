@@ -59,6 +59,8 @@ class Method(ABC):
     name: ClassVar[str]
     label: ClassVar[str]
     summary: ClassVar[str] = ""
+    # What the values are in: {score} is the unit of the target, {variable} what is differentiated by.
+    unit: ClassVar[str] = "{score} per {variable}"
 
     def estimates(self, problem: Problem) -> Iterator[Estimate]:
         """Yield estimates, each better than the one before; the last is final.

@@ -1,0 +1,244 @@
+"""Recognise self-attention while a model runs, whatever it is written in.
+
+Three spellings are seen: the fused ``scaled_dot_product_attention``, ``nn.MultiheadAttention``, and a softmax whose
+result multiplies the values. What counts as the attention weights is the matrix that multiplies the values, so masks,
+position biases and head masks are in it.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the name everybody knows)
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+_SOFTMAX = frozenset({torch.softmax, Tensor.softmax, F.softmax, torch.special.softmax})
+_PRODUCT = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm})
+_LOW = (torch.float16, torch.bfloat16)
+# Weights that nothing multiplies must not pile up.
+_MOST_PENDING = 32
+
+# PyTorch's own function without the question whether somebody overrides it: asked again, a mode would not see inside.
+_MULTI_HEAD = types.FunctionType(
+    F.multi_head_attention_forward.__code__,
+    {**F.__dict__, "has_torch_function": lambda relevant: False},
+    "multi_head_attention_forward",
+    F.multi_head_attention_forward.__defaults__,
+)
+
+
+def attention_weights(
+    query: Tensor,
+    key: Tensor,
+    attn_mask: Tensor | None = None,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """The probabilities that ``scaled_dot_product_attention`` computes and does not return.
+
+    Parameters
+    ----------
+    query, key, attn_mask, is_causal, scale, enable_gqa
+        As in :func:`torch.nn.functional.scaled_dot_product_attention`: (..., H, L, E) and (..., H, S, E). A query whose
+        mask leaves it no key attends to nothing, as in the kernels.
+
+    Returns
+    -------
+    Tensor
+        (..., H, L, S), in float32 or better.
+    """
+    if enable_gqa:
+        key = key.repeat_interleave(query.shape[-3] // key.shape[-3], dim=-3)
+    if query.dtype in _LOW:
+        query, key = query.float(), key.float()
+    logits = (query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale)) @ key.transpose(-2, -1)
+    if is_causal:
+        seen = torch.ones(logits.shape[-2:], dtype=torch.bool, device=logits.device).tril()
+        return logits.masked_fill(~seen, -math.inf).softmax(-1)
+    if attn_mask is None:
+        return logits.softmax(-1)
+    if attn_mask.dtype == torch.bool:
+        logits = logits.masked_fill(~attn_mask, -math.inf)
+    else:
+        logits = logits + attn_mask.to(logits.dtype)
+    # Filled before the softmax as well, whose derivative would be 0 * NaN there.
+    blind = (logits == -math.inf).all(-1, keepdim=True)
+    return logits.masked_fill(blind, 0).softmax(-1).masked_fill(blind, 0)
+
+
+class AttentionMode(TorchFunctionMode):
+    """Sees every attention of a forward pass; what it does about one is up to the subclass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # What comes from a softmax and may be attention weights, with the softmaxes that it comes from.
+        self._pending: dict[int, tuple[Tensor, frozenset[int]]] = {}
+        self._unused: dict[int, tuple[int, ...]] = {}
+        self._softmaxes = 0
+
+    @property
+    def unused(self) -> list[tuple[int, ...]]:
+        """Shapes of the square softmaxes that did not multiply anything."""
+        return list(self._unused.values())
+
+    def fused(self, func: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
+        """Do what ``scaled_dot_product_attention`` does."""
+        raise NotImplementedError
+
+    def written(self, weights: Tensor, values: Tensor) -> Tensor:
+        """The weights (..., L, S) to multiply the values (..., S, E) with, which the model computed itself."""
+        raise NotImplementedError
+
+    def passed(self, func: Any, args: tuple[Any, ...], output: Any) -> None:
+        """Take note of any other operator."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        options = dict(kwargs or {})
+        if func is F.scaled_dot_product_attention:
+            return self.fused(func, args, options)
+        if func is F.multi_head_attention_forward:
+            with self:
+                return _MULTI_HEAD(*args, **options)
+        place = self._weights_among(func, args)
+        if place is not None:
+            _, sources = self._pending[id(args[place])]
+            self._pending.clear()
+            for source in sources:
+                self._unused.pop(source, None)
+            operands = list(args)
+            operands[place] = self.written(args[place], args[place + 1])
+            return func(*operands, **options)
+        output = func(*args, **options)
+        self._follow(func, args, options, output)
+        self.passed(func, args, output)
+        return output
+
+    def _weights_among(self, func: Any, args: tuple[Any, ...]) -> int | None:
+        """Where among the arguments the weights of a product are, if it is weights times values."""
+        if not self._pending:
+            return None
+        if func in _PRODUCT:
+            return 0 if len(args) > 1 and id(args[0]) in self._pending else None
+        if func is torch.einsum and len(args) == 3 and isinstance(args[0], str) and id(args[1]) in self._pending:
+            terms, _, result = args[0].replace(" ", "").partition("->")
+            first = terms.partition(",")[0]
+            return 1 if first[-2] in result and first[-1] not in result else None
+        return None
+
+    def _follow(self, func: Any, args: tuple[Any, ...], options: Mapping[str, Any], output: Any) -> None:
+        if not isinstance(output, Tensor) or output.dim() < 3:
+            return
+        if func in _SOFTMAX:
+            axis = options.get("dim", args[1] if len(args) > 1 else None)
+            if axis in (-1, output.dim() - 1):
+                self._softmaxes += 1
+                self._hold(output, frozenset({self._softmaxes}))
+                if output.shape[-1] == output.shape[-2]:
+                    self._unused[self._softmaxes] = tuple(output.shape)
+            return
+        if not self._pending:
+            return
+        found = [self._pending[id(one)][1] for one in args if id(one) in self._pending and _alike(one, output)]
+        if found:
+            self._hold(output, frozenset().union(*found))
+
+    def _hold(self, tensor: Tensor, sources: frozenset[int]) -> None:
+        self._pending[id(tensor)] = tensor, sources
+        if len(self._pending) > _MOST_PENDING:
+            self._pending.pop(next(iter(self._pending)))
+
+
+def _alike(weights: Tensor, output: Tensor) -> bool:
+    return output.shape[-2:] == weights.shape[-2:]
+
+
+@dataclass
+class Survey:
+    """What a forward pass showed about the attention in a model.
+
+    Attributes
+    ----------
+    shapes
+        Of the attention weights, in order: (..., L, S).
+    fused
+        How many of them a fused kernel hides.
+    unused
+        Shapes of square softmaxes whose result went another way than to the values.
+    grids
+        Height and width of what the convolutions before the first attention returned.
+    lengths
+        How many tokens the layers that treat each alone were given.
+    parallel
+        Some attentions read the same tokens, side by side.
+    """
+
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    fused: int = 0
+    unused: list[tuple[int, ...]] = field(default_factory=list)
+    grids: list[tuple[int, int]] = field(default_factory=list)
+    lengths: set[int] = field(default_factory=set)
+    parallel: bool = False
+
+
+class Surveyor(AttentionMode):
+    """Takes notes of a forward pass and changes nothing in it.
+
+    Attributes
+    ----------
+    survey
+        The notes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.survey = Survey()
+        # What was normalised before the last attention, and since: side by side if it is the same tensor.
+        self._before: list[Tensor] = []
+        self._since: list[Tensor] = []
+        self._values: Tensor | None = None
+
+    def finish(self) -> Survey:
+        """The notes, when the forward pass is over."""
+        self.survey.unused = self.unused
+        return self.survey
+
+    def fused(self, func: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
+        """Note its shape."""
+        call = {**dict(zip(("query", "key", "value"), args, strict=False)), **options}
+        self._saw((*call["query"].shape[:-1], call["key"].shape[-2]), call["value"])
+        self.survey.fused += 1
+        output: Tensor = func(*args, **options)
+        return output
+
+    def written(self, weights: Tensor, values: Tensor) -> Tensor:
+        """Note its shape."""
+        self._saw(tuple(weights.shape), values)
+        return weights
+
+    def passed(self, func: Any, args: tuple[Any, ...], output: Any) -> None:
+        """Note grids and tokens."""
+        if func is F.conv2d:
+            height, width = output.shape[-2:]
+            self.survey.lengths.add(height * width)
+            if not self.survey.shapes:
+                self.survey.grids.append((height, width))
+        elif func in (F.linear, F.layer_norm) and isinstance(args[0], Tensor):
+            shape = args[0].shape
+            self.survey.lengths.update(shape[:-1] if len(shape) == 3 else [math.prod(shape[1:-1])])
+            if func is F.layer_norm and len(shape) == 3:
+                self._since.append(args[0])
+
+    def _saw(self, shape: tuple[int, ...], values: Tensor) -> None:
+        self.survey.shapes.append(shape)
+        twice = any(one is other for one in self._since for other in self._before)
+        self.survey.parallel |= twice or values is self._values
+        self._before, self._since, self._values = self._since, [], values
