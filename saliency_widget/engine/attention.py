@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
-from saliency_widget.engine.attention_calls import AttentionMode, Surveyor, attention_weights
+from saliency_widget.engine.attention_survey import Surveyor
 from saliency_widget.engine.attention_tokens import Tokens, tokens_of
+from saliency_widget.engine.attention_writer import Writer
 from saliency_widget.engine.replica import Replica
 from saliency_widget.errors import ModelError
 
@@ -140,7 +141,6 @@ class Reader:
         self._forward = forward
         self._scores = scores
         self._picture = picture
-        self._count = 0
         self.tokens: Tokens | None = None
         self.read: Tensor | None = None
         self.found = False
@@ -154,22 +154,29 @@ class Reader:
         surveyor = Surveyor()
         with replica.computing(), torch.no_grad(), surveyor:
             plain = self._forward(replica, pixels).detach().clone()
-        self._count = len(pixels)
-        self.tokens = tokens_of(surveyor.finish(), len(pixels), self._picture)
-        writer = _Writer(self.tokens, len(pixels), None if self._gradients else self._fold)
+        tokens = self.tokens = tokens_of(surveyor.finish(), len(pixels), self._picture)
+        state: Tensor | None = None
+
+        def show(index: int, weights: Tensor) -> None:
+            nonlocal state
+            state = self._fold(state, Block(index, tokens, _by_heads(weights, len(pixels))))
+
+        writer = Writer(tokens.shapes, None if self._gradients else show)
         # On during the backward pass too, because checkpointing runs parts of the forward pass again there.
         with replica.computing(), writer:
             with torch.set_grad_enabled(self._gradients):
                 outputs = self._forward(replica, pixels)
             writer.finish()
             self.error = max(self.error, _checked_error(outputs.detach(), plain))
-            self.read, self.found = _read(outputs, writer.last, self.tokens)
+            self.read, self.found = _read(outputs, writer.last, tokens)
             scores = self._scores(outputs)
             if self._gradients:
-                folded = [self._fold_back(writer.attentions, scores[:, k].sum()) for k in range(scores.shape[1])]
+                if not scores.requires_grad:
+                    raise ModelError(_NO_PATH)
+                folded = [self._fold_back(writer.attentions, tokens, column) for column in scores.unbind(1)]
             else:
-                assert writer.state is not None
-                folded = [writer.state]
+                assert state is not None
+                folded = [state]
         return scores.detach().clone(), *folded
 
     def folded(self, parts: tuple[Tensor, ...]) -> Folded:
@@ -178,9 +185,10 @@ class Reader:
         assert self.read is not None
         return Folded(parts[0], parts[1:], self.tokens, self.read, self.found, self.error)
 
-    def _fold_back(self, attentions: list[Tensor], score: Tensor) -> Tensor:
+    def _fold_back(self, attentions: list[Tensor], tokens: Tokens, scores: Tensor) -> Tensor:
         """Differentiate, and fold each gradient when it comes: from the last block to the first."""
         state: Tensor | None = None
+        total, rows = scores.sum(), len(scores)
         waiting: dict[int, Tensor] = {}
         left = list(range(len(attentions)))
 
@@ -188,16 +196,16 @@ class Reader:
             nonlocal state
             waiting[index] = gradient
             while left and left[-1] in waiting:
-                block = self._block(left[-1], attentions, waiting.pop(left[-1]))
-                state = self._fold(state, block)
-                left.pop()
+                which = left.pop()
+                weights, own = (_by_heads(one, rows) for one in (attentions[which].detach(), waiting.pop(which)))
+                state = self._fold(state, Block(which, tokens, weights, own, self.read))
 
         handles = [
             one.register_hook(partial(arrived, index))  # type: ignore[no-untyped-call]
             for index, one in enumerate(attentions)
         ]
         try:
-            torch.autograd.grad(score, attentions[0], retain_graph=True, allow_unused=True)
+            torch.autograd.grad(total, attentions[0], retain_graph=True, allow_unused=True)
         finally:
             for handle in handles:
                 handle.remove()
@@ -205,102 +213,10 @@ class Reader:
             # On which the first block has no influence, or which have none on the score.
             for index in reversed(left.copy()):
                 if index not in waiting:
-                    (gradient,) = torch.autograd.grad(score, attentions[index], retain_graph=True, allow_unused=True)
+                    (gradient,) = torch.autograd.grad(total, attentions[index], retain_graph=True, allow_unused=True)
                     arrived(index, torch.zeros_like(attentions[index]) if gradient is None else gradient)
         assert state is not None
         return state
-
-    def _block(self, index: int, attentions: list[Tensor], gradient: Tensor) -> Block:
-        assert self.tokens is not None
-        weights = _by_heads(attentions[index].detach(), self._count)
-        return Block(index, self.tokens, weights, _by_heads(gradient, self._count), self.read)
-
-
-class _Writer(AttentionMode):
-    """Writes the attention out, and either folds it at once or keeps it in the graph.
-
-    Parameters
-    ----------
-    tokens
-        What is to come.
-    rows
-        How many pictures go through.
-    fold
-        Fold at once; None keeps.
-
-    Attributes
-    ----------
-    attentions
-        What was kept, as the graph knows it.
-    last
-        The last one, differentiable in both cases.
-    state
-        What the fold made.
-    """
-
-    def __init__(self, tokens: Tokens, rows: int, fold: Fold | None) -> None:
-        super().__init__()
-        self._tokens = tokens
-        self._rows = rows
-        self._fold = fold
-        self._index = 0
-        self._over = False
-        self.attentions: list[Tensor] = []
-        self.last: Tensor | None = None
-        self.state: Tensor | None = None
-
-    def finish(self) -> None:
-        """Keep nothing more: what follows runs parts of the forward pass again."""
-        if self._index != len(self._tokens.shapes):
-            raise ModelError(_UNSTEADY)
-        self._over = True
-
-    def fused(self, func: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Tensor:
-        """Compute the weights, then their product with the values."""
-        return self._written_out(*args, **options)
-
-    def _written_out(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        attn_mask: Tensor | None = None,
-        dropout_p: float = 0.0,
-        is_causal: bool = False,
-        scale: float | None = None,
-        enable_gqa: bool = False,
-    ) -> Tensor:
-        weights = self.written(attention_weights(query, key, attn_mask, is_causal, scale, enable_gqa), value)
-        if enable_gqa:
-            value = value.repeat_interleave(weights.shape[-3] // value.shape[-3], dim=-3)
-        return (weights @ value.to(weights.dtype)).to(query.dtype)
-
-    def written(self, weights: Tensor, values: Tensor) -> Tensor:
-        """Fold or keep the weights."""
-        if self._over:
-            return weights
-        index, self._index = self._index, self._index + 1
-        if index >= len(self._tokens.shapes) or tuple(weights.shape) != self._tokens.shapes[index]:
-            raise ModelError(_UNSTEADY)
-        if bool((weights.detach() < 0).any()):
-            raise ModelError(_NEGATIVE)
-        last = index == len(self._tokens.shapes) - 1
-        if self._fold is None:
-            if not torch.is_grad_enabled():
-                raise ModelError(_NO_GRAPH)
-            weights = weights if weights.requires_grad else weights.detach().requires_grad_()
-            self.attentions.append(weights)
-        else:
-            with torch.no_grad():
-                block = Block(index, self._tokens, _by_heads(weights.detach(), self._rows))
-                self.state = self._fold(self.state, block)
-            if last:
-                # From here on with a graph, so that it shows which tokens the output is read from.
-                weights = weights.detach().requires_grad_()
-                torch.set_grad_enabled(True)
-        if last:
-            self.last = weights
-        return weights
 
 
 def _by_heads(attention: Tensor, rows: int) -> Tensor:
@@ -353,15 +269,7 @@ def _checked_error(outputs: Tensor, plain: Tensor) -> float:
     return error
 
 
-_UNSTEADY = (
-    "the model's forward computes other attentions the second time than the first, so they cannot be recovered. Make "
-    "the forward depend on its input alone."
-)
-_NEGATIVE = (
-    "the model's attention weights are negative in places (differential attention), so they are no probabilities and "
-    "rollout is not defined. Use a method for any model, such as the gradient."
-)
-_NO_GRAPH = (
-    "the model computes an attention with gradients switched off (reentrant checkpointing), so it has no gradient. "
-    "Switch gradient checkpointing off, or use attention rollout, which needs none."
+_NO_PATH = (
+    "no gradient leads from the score to the model's attention: the model's forward leaves the graph after it "
+    "(.detach(), .data, .numpy(), .item(), torch.inference_mode). Use attention rollout, which needs no gradient."
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from saliency_widget.engine.attention_calls import Survey
+from saliency_widget.engine.attention_survey import Survey
 from saliency_widget.engine.grids import grid_of
 from saliency_widget.errors import ModelError
 
