@@ -147,7 +147,7 @@ class Explainer:
                 score=scores[k],
                 unit=method.unit.format(score=target.unit, variable=self.prepared.variable),
                 probability=None if target.index is None else float(self.probabilities[target.index]),
-                channels=self.prepared.channels,
+                channels=self.prepared.channels if len(values[k]) == len(self.prepared.channels) else ("map",),
                 quality={**_state(values[k]), **estimate.quality[k]},
                 provenance=provenance,
             )

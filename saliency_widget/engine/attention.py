@@ -103,7 +103,7 @@ def keep(state: Tensor | None, block: Block) -> Tensor:
     return both if state is None or state.shape[1] == 0 else torch.cat([both, state], dim=1)
 
 
-class Reader:
+class AttentionReader:
     """Runs a model once as it is and once with its attention written out, and folds what there is to see.
 
     Parameters
@@ -162,10 +162,9 @@ class Reader:
             state = self._fold(state, Block(index, tokens, _by_heads(weights, len(pixels))))
 
         writer = Writer(tokens.shapes, None if self._gradients else show)
-        # On during the backward pass too, because checkpointing runs parts of the forward pass again there.
         with replica.computing(), writer:
             with torch.set_grad_enabled(self._gradients):
-                outputs = self._forward(replica, pixels)
+                outputs = self._forward(replica, pixels.detach().requires_grad_(self._gradients))
             writer.finish()
             self.error = max(self.error, _checked_error(outputs.detach(), plain))
             self.read, self.found = _read(outputs, writer.last, tokens)

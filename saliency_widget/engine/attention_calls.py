@@ -23,13 +23,15 @@ _LOW = (torch.float16, torch.bfloat16)
 # Weights that nothing multiplies must not pile up.
 _MOST_PENDING = 32
 
-# PyTorch's own function without the question whether somebody overrides it: asked again, a mode would not see inside.
-_MULTI_HEAD = types.FunctionType(
-    F.multi_head_attention_forward.__code__,
-    {**F.__dict__, "has_torch_function": lambda relevant: False},
-    "multi_head_attention_forward",
-    F.multi_head_attention_forward.__defaults__,
-)
+
+def _opened(function: Any) -> Any:
+    """PyTorch's own function without the question whether somebody overrides it, which would shut a mode out of it."""
+    world = {**function.__globals__, "has_torch_function": lambda relevant: False}
+    return types.FunctionType(function.__code__, world, function.__name__, function.__defaults__)
+
+
+# The backward pass too, because checkpointing runs parts of the forward pass again there.
+_OPENED = {one: _opened(one) for one in (F.multi_head_attention_forward, torch.autograd.grad)}
 
 
 def attention_weights(
@@ -104,9 +106,9 @@ class AttentionMode(TorchFunctionMode):
         options = dict(kwargs or {})
         if func is F.scaled_dot_product_attention:
             return self.fused(func, args, options)
-        if func is F.multi_head_attention_forward:
+        if func in _OPENED:
             with self:
-                return _MULTI_HEAD(*args, **options)
+                return _OPENED[func](*args, **options)
         place = self._weights_among(func, args)
         if place is not None:
             _, sources = self._pending[id(args[place])]

@@ -83,9 +83,10 @@ def tokens_of(survey: Survey, rows: int, picture: tuple[int, int]) -> Tokens:
                 f"there is no one graph over all tokens to roll out. {_INSTEAD}."
             )
     square = [shape[-1] for shape in shapes if shape[-1] == shape[-2]]
-    if square and square[0] not in survey.lengths:
+    foreign = [length for length in square if length not in survey.lengths]
+    if foreign:
         raise ModelError(
-            f"the model attends over {square[0]} channels, not over tokens (cross-covariance attention, as in XCiT), "
+            f"the model attends over {foreign[0]} channels, not over tokens (cross-covariance attention, as in XCiT), "
             f"so there is nothing to roll out. {_INSTEAD}."
         )
     _check_lengths([(shape[-2], shape[-1]) for shape in shapes])

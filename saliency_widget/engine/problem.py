@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from saliency_widget.engine.attention import Fold, Folded, Reader, keep
+from saliency_widget.engine.attention import AttentionReader, Fold, Folded, keep
 from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.devices import CPU, neutral
@@ -231,7 +231,9 @@ class Problem:
         if self._unbound:
             self._settled()
         height, width = self.pixels.shape[1:]
-        reader = Reader(fold, gradients=gradients, forward=self._forward, scores=self._scores, picture=(height, width))
+        reader = AttentionReader(
+            fold, gradients=gradients, forward=self._forward, scores=self._scores, picture=(height, width)
+        )
         return reader.folded(self._over(batch, reader.rows))
 
     @property
