@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -154,29 +154,49 @@ class AttentionReader:
         surveyor = Surveyor()
         with replica.computing(), torch.no_grad(), surveyor:
             plain = self._forward(replica, pixels).detach().clone()
-        tokens = self.tokens = tokens_of(surveyor.finish(), len(pixels), self._picture)
+        tokens = tokens_of(surveyor.finish(), len(pixels), self._picture)
         state: Tensor | None = None
 
         def show(index: int, weights: Tensor) -> None:
             nonlocal state
             state = self._fold(state, Block(index, tokens, _by_heads(weights, len(pixels))))
 
-        writer = Writer(tokens.shapes, None if self._gradients else show)
+        writer = Writer(tokens.shapes, tokens.blocks, None if self._gradients else show)
         with replica.computing(), writer:
             with torch.set_grad_enabled(self._gradients):
                 outputs = self._forward(replica, pixels.detach().requires_grad_(self._gradients))
             writer.finish()
             self.error = max(self.error, _checked_error(outputs.detach(), plain))
-            self.read, self.found = _read(outputs, writer.last, tokens)
+            tokens = self._measure(outputs, writer.last, tokens)
             scores = self._scores(outputs)
             if self._gradients:
                 if not scores.requires_grad:
                     raise ModelError(_NO_PATH)
-                folded = [self._fold_back(writer.attentions, tokens, column) for column in scores.unbind(1)]
+                used = writer.attentions[: tokens.blocks + tokens.pooled]
+                folded = [self._fold_back(used, tokens, column) for column in scores.unbind(1)]
             else:
+                if tokens.pooled:
+                    with torch.no_grad():
+                        show(tokens.blocks, writer.last[-1].detach())
                 assert state is not None
                 folded = [state]
         return scores.detach().clone(), *folded
+
+    def _measure(self, outputs: Tensor, last: list[Tensor], tokens: Tokens) -> Tokens:
+        """Find out what the output is read from."""
+        if tokens.pooled:
+            self.found = _influence(outputs, last[-1]) is not None
+            # Without any influence on the output, the head may be there and not be used.
+            tokens = replace(tokens, pooled=self.found or _influence(outputs, last[0]) is None)
+        if tokens.pooled:
+            read = torch.zeros(tokens.length)
+        else:
+            gradient = _influence(outputs, last[0])
+            self.found = gradient is not None
+            read = _read(gradient, tokens)
+        self.tokens = tokens
+        self.read = read.to(torch.promote_types(outputs.dtype, torch.float32)).to(outputs.device)
+        return tokens
 
     def folded(self, parts: tuple[Tensor, ...]) -> Folded:
         """The result, of the parts that :meth:`rows` gave."""
@@ -224,31 +244,31 @@ def _by_heads(attention: Tensor, rows: int) -> Tensor:
     return wide.reshape(rows, -1, *wide.shape[-2:])
 
 
-def _read(outputs: Tensor, last: Tensor | None, tokens: Tokens) -> tuple[Tensor, bool]:
-    """The tokens that the output is read from, (T,), and whether they were found."""
-    weights = outputs.new_zeros(tokens.length, dtype=torch.promote_types(outputs.dtype, torch.float32))
-    if tokens.pooled:
-        return weights, True
-    gradient: Tensor | None = None
-    if last is not None and outputs.requires_grad:
-        # Unequal, so that classes do not cancel.
-        mixed = (outputs * torch.linspace(1, 2, outputs.shape[1], device=outputs.device)).sum()
-        (gradient,) = torch.autograd.grad(mixed, last, retain_graph=True, allow_unused=True)
-    prefix, patches = slice(0, tokens.prefix), slice(tokens.prefix, tokens.length)
-    if gradient is None or not bool(gradient.any()):
-        chosen = torch.zeros_like(weights, dtype=torch.bool)
-        chosen[slice(0, 1) if tokens.prefix else patches] = True
-        return weights.masked_fill(chosen, 1) / chosen.sum(), False
-    used = (gradient != 0).any(-1).reshape(-1, tokens.length).any(0)
-    chosen = used.clone()
-    if bool(used[prefix].any()):
-        chosen[patches] = False
-    return weights.masked_fill(chosen, 1) / chosen.sum(), True
+def _influence(outputs: Tensor, on: Tensor) -> Tensor | None:
+    """Some derivative of the outputs with respect to attention weights; None where it is zero."""
+    if not outputs.requires_grad:
+        return None
+    # Unequal, so that classes do not cancel.
+    mixed = (outputs * torch.linspace(1, 2, outputs.shape[1], device=outputs.device)).sum()
+    (gradient,) = torch.autograd.grad(mixed, on, retain_graph=True, allow_unused=True)
+    return gradient if gradient is not None and bool(gradient.any()) else None
+
+
+def _read(gradient: Tensor | None, tokens: Tokens) -> Tensor:
+    """The tokens that the output is read from, (T,), by its derivative with respect to the last block's weights."""
+    chosen = torch.zeros(tokens.length, dtype=torch.bool)
+    if gradient is None:
+        chosen[: 1 if tokens.prefix else tokens.length] = True
+    else:
+        chosen |= (gradient != 0).any(-1).reshape(-1, tokens.length).any(0).cpu()
+    if bool(chosen[: tokens.prefix].any()):
+        chosen[tokens.prefix :] = False
+    return chosen.double() / chosen.sum()
 
 
 def _checked_error(outputs: Tensor, plain: Tensor) -> float:
     """The relative difference of the outputs, if it is no more than rounding."""
-    wide, wanted = outputs.double(), plain.double()
+    wide, wanted = outputs.cpu().double(), plain.cpu().double()
     # What is not a number in both is the same; in one, it is not.
     difference = torch.where(torch.isfinite(wanted), wide - wanted, wide.nan_to_num() - wanted.nan_to_num()).abs()
     scale = wanted[torch.isfinite(wanted)].abs().max() if bool(torch.isfinite(wanted).any()) else wanted.new_zeros(())

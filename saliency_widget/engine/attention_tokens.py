@@ -11,6 +11,8 @@ from saliency_widget.engine.attention_survey import Survey
 from saliency_widget.engine.grids import grid_of
 from saliency_widget.errors import ModelError
 
+# Class token, distillation token, registers, prompts.
+_MOST_PREFIX = 16
 _INSTEAD = "Use a method for any model, such as the gradient or Grad-CAM"
 
 
@@ -27,7 +29,8 @@ class Tokens:
     height, width
         Of the grid of patches, which follow row by row.
     pooled
-        After the blocks, one query reads the tokens by an attention of its own (a pooling head).
+        After the blocks, one query reads the tokens by an attention of its own (a pooling head), and the output depends
+        on what it reads.
     fused
         How many of the attentions a fused kernel hides.
     shapes
@@ -51,8 +54,8 @@ class Tokens:
 def tokens_of(survey: Survey, rows: int, picture: tuple[int, int]) -> Tokens:
     """Find the tokens.
 
-    The grid of the patches is that of the last convolution before the first attention that leaves no more tokens in
-    front than there are patches; where no convolution makes the patches, what the number of tokens allows.
+    The grid of the patches is that of the last convolution before the first attention that leaves few tokens in front,
+    or no more than there are patches; where no convolution makes the patches, what the number of tokens allows.
 
     Parameters
     ----------
@@ -132,7 +135,7 @@ def _check_lengths(sizes: Sequence[tuple[int, int]]) -> None:
 def _grid(length: int, survey: Survey, picture: tuple[int, int]) -> tuple[int, int]:
     for height, width in reversed(survey.grids):
         patches = height * width
-        if 1 < patches <= length <= 2 * patches:
+        if 1 < patches <= length <= patches + max(_MOST_PREFIX, patches):
             return height, width
     found = grid_of(torch.empty(1, length, 2), picture)
     if found is None:

@@ -19,25 +19,30 @@ class Writer(AttentionMode):
     ----------
     shapes
         Of the attention weights that are to come.
+    blocks
+        How many of them are self-attention; what follows is a pooling head.
     show
-        Takes the number of each and its weights; None keeps them.
+        Takes the number of each block and its weights; None keeps them.
 
     Attributes
     ----------
     attentions
         What was kept, as the graph knows it.
     last
-        The last one, differentiable in both cases.
+        The last block and the pooling head, as the graph knows them in both cases.
     """
 
-    def __init__(self, shapes: Sequence[tuple[int, ...]], show: Callable[[int, Tensor], None] | None) -> None:
+    def __init__(
+        self, shapes: Sequence[tuple[int, ...]], blocks: int, show: Callable[[int, Tensor], None] | None
+    ) -> None:
         super().__init__()
         self._shapes = shapes
+        self._blocks = blocks
         self._show = show
         self._index = 0
         self._over = False
         self.attentions: list[Tensor] = []
-        self.last: Tensor | None = None
+        self.last: list[Tensor] = []
 
     def finish(self) -> None:
         """Keep nothing more: what follows runs parts of the forward pass again."""
@@ -74,21 +79,20 @@ class Writer(AttentionMode):
             raise ModelError(_UNSTEADY)
         if bool((weights.detach() < 0).any()):
             raise ModelError(_NEGATIVE)
-        last = index == len(self._shapes) - 1
         if self._show is None:
             if not torch.is_grad_enabled():
                 raise ModelError(_NO_GRAPH)
             weights = weights if weights.requires_grad else weights.detach().requires_grad_()
             self.attentions.append(weights)
-        else:
+        elif index < self._blocks:
             with torch.no_grad():
                 self._show(index, weights.detach())
-            if last:
-                # From here on with a graph, so that it shows which tokens the output is read from.
+        if index >= self._blocks - 1:
+            if not weights.requires_grad:
+                # From here on with a graph, so that it shows what the output is read from.
                 weights = weights.detach().requires_grad_()
                 torch.set_grad_enabled(True)
-        if last:
-            self.last = weights
+            self.last.append(weights)
         return weights
 
 
