@@ -78,8 +78,8 @@ class AttentionRollout(Method):
         """Yield the one estimate there is."""
         folded = problem.attentions(problem.pixels[None], self._fold)
         (rolled,) = folded.states
-        row = rolled[0, 0] if folded.tokens.pooled else folded.read.to(rolled) @ rolled[0]
-        values = _on_grid(row[None], folded).repeat(len(problem.targets), 1, 1, 1)
+        rows = rolled[0] if folded.tokens.pooled else folded.read.to(rolled)[None] @ rolled[0]
+        values = _on_grid(rows, folded).repeat(len(problem.targets), 1, 1, 1)
         yield _estimate(values, folded, class_specific=False)
 
     def _fold(self, state: Tensor | None, block: Block) -> Tensor:
