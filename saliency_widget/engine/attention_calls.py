@@ -27,11 +27,17 @@ _MOST_PENDING = 32
 def _opened(function: Any) -> Any:
     """PyTorch's own function without the question whether somebody overrides it, which would shut a mode out of it."""
     world = {**function.__globals__, "has_torch_function": lambda relevant: False}
-    return types.FunctionType(function.__code__, world, function.__name__, function.__defaults__)
+    opened = types.FunctionType(function.__code__, world, function.__name__, function.__defaults__)
+    opened.__kwdefaults__ = function.__kwdefaults__
+    return opened
 
 
 # The backward pass too, because checkpointing runs parts of the forward pass again there.
-_OPENED = {one: _opened(one) for one in (F.multi_head_attention_forward, torch.autograd.grad)}
+_OPENED = {
+    one: _opened(one)
+    for one in (F.multi_head_attention_forward, torch.autograd.grad)
+    if isinstance(one, types.FunctionType)
+}
 
 
 def attention_weights(

@@ -27,9 +27,8 @@ class AttentionRollout(Method):
     W_b)``. The map is the row of the token that the model reads its output from, at the patches. It is a share: with
     what falls on class token and registers it sums to 1, and it is never negative.
 
-    It does not depend on the class: every target gets the same map. It knows nothing of values, MLPs and the sign of an
-    effect, and of deep models it says little more than where the residual stream looks on average; registers and
-    class tokens can hold most of the share.
+    It does not depend on the class: every target gets the same map. It knows nothing of the values that are moved, of
+    the MLPs, or of whether an effect raises or lowers a score.
 
     Costs two forward passes, whatever the number of targets, and T^3 multiply-adds a block for T tokens.
 

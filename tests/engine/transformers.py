@@ -101,7 +101,8 @@ class MultiHead(nn.Module):
 class Small(nn.Module):
     """A ViT with `prefix` tokens in front, on pictures of 4 x 6 patches of 2; float64.
 
-    `read` is "class", "both" (the mean of the first two tokens), "mean" (of the patches) or "all" (class and patches).
+    `read` is "class", "both" (the mean of the first two tokens), "mean" (of the patches), "all" (class and patches),
+    "pool" (a query of its own) or "unused" (such a query, which is not used).
     """
 
     def __init__(
@@ -125,6 +126,10 @@ class Small(nn.Module):
             nn.Sequential(nn.Linear(WIDTH, 16), nn.GELU(), nn.Linear(16, WIDTH)) for _ in range(blocks)
         )
         self.head = nn.Linear(2 * WIDTH if read == "all" else WIDTH, 5)
+        if read in ("pool", "unused"):
+            self.query = nn.Parameter(torch.zeros(1, HEADS, 1, WIDTH // HEADS))
+            self.pool = nn.Linear(WIDTH, 2 * WIDTH)
+        self.spelling = spelling
         self.prefix, self.reading, self.checkpointing = prefix, read, checkpointing
         self.double()
         with torch.no_grad():
@@ -144,6 +149,10 @@ class Small(nn.Module):
                 x = self.block(x, index)
             else:
                 x = checkpoint(self.block, x, index, use_reentrant=self.checkpointing)
+        if self.reading in ("pool", "unused"):
+            k, v = self.pool(x).unflatten(-1, (2, HEADS, -1)).permute(2, 0, 3, 1, 4)
+            pooled = self.spelling(self.query.expand(len(x), -1, -1, -1), k, v, None).transpose(1, 2).flatten(1)
+            return self.head(pooled if self.reading == "pool" else x[:, 0])
         if self.reading == "class":
             return self.head(x[:, 0])
         if self.reading == "both":
@@ -161,7 +170,7 @@ def by_hand(model: Small, inputs: Tensor, targets: list[Target]) -> tuple[Tensor
         seen.append(weights)
         return weights @ v
 
-    before = [(one, one.spelling) for one in model.modules() if isinstance(one, Attention)]
+    before = [(one, one.spelling) for one in model.modules() if isinstance(one, (Attention, Small))]
     for one, spelling in before:
         one.spelling = recording
         assert spelling is not by_name
@@ -171,5 +180,10 @@ def by_hand(model: Small, inputs: Tensor, targets: list[Target]) -> tuple[Tensor
     found = []
     for target in targets:
         gradients = torch.autograd.grad(target.score(outputs).sum(), seen, retain_graph=True)
-        found.append(torch.stack(gradients, dim=1))
-    return torch.stack(seen, dim=1).detach(), torch.stack(found)
+        found.append(torch.stack([_square(gradient) for gradient in gradients], dim=1))
+    return torch.stack([_square(weights) for weights in seen], dim=1).detach(), torch.stack(found)
+
+
+def _square(weights: Tensor) -> Tensor:
+    """Of a pooling head, with rows of zeros below its own."""
+    return F.pad(weights, (0, 0, 0, weights.shape[-1] - weights.shape[-2]))

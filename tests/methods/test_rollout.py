@@ -19,7 +19,7 @@ from saliency_widget.methods.rollout import AttentionRollout, GradientRollout
 from saliency_widget.models.preprocess import Prepared
 from saliency_widget.targets import Logit, Probability, Target
 from tests.engine.support import fill, picture, problem_of, relative
-from tests.engine.transformers import Small, by_hand, method
+from tests.engine.transformers import Small, by_hand, fused, method
 
 PICTURE, TALL = picture(8, 12), picture(32, 32)
 
@@ -77,6 +77,36 @@ def test_gradient_rollout_by_hand(read: str, start: int) -> None:
         np.testing.assert_allclose(estimate.values[k, 0], wanted, rtol=1e-9, atol=1e-15)
     alone = rolled(Small(prefix=2, read=read), GradientRollout(start), targets[2])
     assert torch.allclose(alone.values[0], estimate.values[2], rtol=1e-12)
+
+
+def test_a_pooling_head_weighs_the_tokens_by_hand() -> None:
+    targets = [Logit(1), Probability(3)]
+    weights, gradients = hand(Small(method, prefix=1, read="pool"), *targets)
+    matrix = np.eye(25)
+    for block in weights[:3]:
+        matrix = (0.5 * np.eye(25) + 0.5 * block.mean(0)) @ matrix
+    wanted = (weights[3].mean(0)[0] @ matrix)[1:].reshape(4, 6)
+    for spelling in (fused, method):
+        estimate = rolled(Small(spelling, prefix=1, read="pool"), AttentionRollout())
+        np.testing.assert_allclose(estimate.values[0, 0], wanted, rtol=1e-9)
+        assert estimate.quality[0]["read_from"] == "pooling head"
+        assert estimate.quality[0]["blocks"] == 3
+    found = rolled(Small(prefix=1, read="pool"), GradientRollout(), *targets).values
+    for k in range(2):
+        helps = np.maximum(weights * gradients[k], 0).mean(1)
+        matrix = np.eye(25)
+        for block in helps[:3]:
+            matrix = matrix + block @ matrix
+        np.testing.assert_allclose(found[k, 0], (helps[3][0] @ matrix)[1:].reshape(4, 6), rtol=1e-9)
+
+
+@pytest.mark.parametrize("own", [AttentionRollout(), GradientRollout()], ids=lambda own: own.name)
+def test_a_pooling_head_that_is_not_used_does_not_count(own: Method) -> None:
+    unused, plain = Small(read="unused"), Small()
+    unused.load_state_dict(plain.state_dict(), strict=False)
+    estimate = rolled(unused, own)
+    assert estimate.quality[0]["read_from"] == "token 0"
+    assert torch.equal(estimate.values, rolled(plain, own).values)
 
 
 def test_uniform_attention_is_shared_out_evenly() -> None:
