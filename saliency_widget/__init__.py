@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from saliency_widget.methods.occlusion import Occlusion
     from saliency_widget.methods.path import IntegratedGradients
     from saliency_widget.methods.rise import RISE
+    from saliency_widget.methods.rollout import AttentionRollout, GradientRollout
     from saliency_widget.methods.xrai import XRAI
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 # Where each public name lives.
 _HOME = {
     "AblationCAM": "saliency_widget.methods.channel_cam",
+    "AttentionRollout": "saliency_widget.methods.rollout",
     "Attribution": "saliency_widget.attribution",
     "BlurIG": "saliency_widget.methods.blur_path",
     "Cancelled": "saliency_widget.errors",
@@ -56,6 +58,7 @@ _HOME = {
     "GradCAM": "saliency_widget.methods.cam",
     "GradCAMPlusPlus": "saliency_widget.methods.cam",
     "Gradient": "saliency_widget.methods.gradient",
+    "GradientRollout": "saliency_widget.methods.rollout",
     "GuidedBackprop": "saliency_widget.methods.guided",
     "GuidedGradCAM": "saliency_widget.methods.guided_cam",
     "GuidedIG": "saliency_widget.methods.guided_path",
@@ -94,6 +97,7 @@ __all__ = [
     "RISE",
     "XRAI",
     "AblationCAM",
+    "AttentionRollout",
     "Attribution",
     "BlurIG",
     "Cancelled",
@@ -104,6 +108,7 @@ __all__ = [
     "GradCAM",
     "GradCAMPlusPlus",
     "Gradient",
+    "GradientRollout",
     "GuidedBackprop",
     "GuidedGradCAM",
     "GuidedIG",

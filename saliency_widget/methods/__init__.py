@@ -14,6 +14,7 @@ from saliency_widget.methods.noise import SmoothGrad
 from saliency_widget.methods.occlusion import Occlusion
 from saliency_widget.methods.path import IntegratedGradients
 from saliency_widget.methods.rise import RISE
+from saliency_widget.methods.rollout import AttentionRollout, GradientRollout
 from saliency_widget.methods.xrai import XRAI
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "RISE",
     "XRAI",
     "AblationCAM",
+    "AttentionRollout",
     "BlurIG",
     "Deconvolution",
     "EigenCAM",
@@ -28,6 +30,7 @@ __all__ = [
     "GradCAM",
     "GradCAMPlusPlus",
     "Gradient",
+    "GradientRollout",
     "GuidedBackprop",
     "GuidedGradCAM",
     "GuidedIG",

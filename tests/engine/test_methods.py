@@ -8,13 +8,35 @@ from typing import ClassVar
 
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Estimate, Method, as_method, menu, register
 from saliency_widget.methods.gradient import Gradient
 from tests.engine.support import picture, problem_of
+
+
+class Plain(nn.Sequential):
+    """With a grid and a rectifier: what some methods ask for."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(64, 5))
+
+
+class Everything(nn.Module):
+    """With a grid, a rectifier and an attention."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+        self.qkv, self.head = nn.Linear(4, 12), nn.Linear(64, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.stem(x).flatten(2).transpose(1, 2)
+        query, key, value = self.qkv(tokens)[:, None].chunk(3, dim=-1)
+        return self.head((tokens + F.scaled_dot_product_attention(query, key, value)[:, 0]).flatten(1))
 
 
 def test_a_method_is_asked_for_by_name_or_given() -> None:
@@ -38,8 +60,8 @@ def test_what_every_method_owes(method: Method) -> None:
     assert method.summary
     with pytest.raises(dataclasses.FrozenInstanceError):
         method.anything = 1  # type: ignore[attr-defined]
-    # With a rectifier and a grid: what some methods ask for.
-    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(64, 5))
+    # Attention for what reads it; without it for what cannot pass it.
+    model = Everything() if "rollout" in method.name else Plain()
     problem = problem_of(model, picture(4, 4), [0, 3])
     estimates = list(method.estimates(problem))
     assert [estimate.final for estimate in estimates] == [False] * (len(estimates) - 1) + [True]
