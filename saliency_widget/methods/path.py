@@ -189,12 +189,14 @@ class _Path:
     def _add(self, refinements: list[Refinement]) -> None:
         rows = _ROWS if self._displacement.device.type == "cpu" else _ROWS_ELSEWHERE
         for chunk in chunks(refinements, rows):
-            alphas = torch.tensor([point for _, point in chunk], dtype=torch.float64, device="cpu")
-            alphas = alphas.to(self._displacement.dtype).to(self._displacement.device)
-            places = self._baseline + alphas[:, None, None, None] * self._displacement
-            _, gradients = self._problem.gradients(places)
-            for (refinement, _), gradient in zip(chunk, gradients, strict=True):
-                self.line.take(refinement, gradient)
+            self._visit(chunk)
+
+    def _visit(self, chunk: list[tuple[Refinement, float]]) -> None:
+        alphas = torch.tensor([point for _, point in chunk], dtype=torch.float64, device="cpu")
+        alphas = alphas.to(self._displacement.dtype).to(self._displacement.device)
+        _, gradients = self._problem.gradients(self._baseline + alphas[:, None, None, None] * self._displacement)
+        for (refinement, _), gradient in zip(chunk, gradients, strict=True):
+            self.line.take(refinement, gradient)
 
     def _steady(self) -> bool:
         return self._tolerance is not None and all(
