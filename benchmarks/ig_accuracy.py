@@ -10,10 +10,11 @@ import argparse
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from saliency_widget.engine.problem import Problem
 from saliency_widget.explainer import Explainer
@@ -57,6 +58,8 @@ RULES: dict[str, Rule] = {
     "midpoint in u, alpha = u^2": warped_midpoint,
 }
 
+SECANTS = "secants (experiment)"
+
 
 def problem_of(photograph: str) -> Problem:
     explainer = Explainer(demo.model(), demo.image(photograph))
@@ -72,6 +75,50 @@ def by_rule(problem: Problem, baseline: Tensor, nodes: np.ndarray, weights: np.n
             _, gradients = problem.gradients(baseline + alphas[:, None, None, None] * way)
             for weight, gradient in zip(weights[start : start + ROWS], gradients[:, 0], strict=True):
                 total += float(weight) * gradient
+    return total * way
+
+
+class _Secant(torch.autograd.Function):
+    """ReLU6 whose derivative is the mean one between a row and the next, were its input to move evenly."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = x.clamp(0, 6)
+        ctx.save_for_backward(x, y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        x, y = ctx.saved_tensors
+        dx, dy = x.diff(dim=0), y.diff(dim=0)
+        middle = (x[1:] + x[:-1]) / 2
+        flat = ((middle > 0) & (middle < 6)).to(x)
+        slope = torch.where(dx.abs() > 1e-4 * (x[:-1].abs() + 1e-3), dy / dx, flat)
+        return torch.cat([gradient[:-1] * slope, torch.zeros_like(gradient[:1])])
+
+
+class _SecantReLU6(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return _Secant.apply(x)
+
+
+def by_secants(problem: Problem, baseline: Tensor, n: int) -> Tensor:
+    """An experiment, not part of the package: the demo model with secants for its rectifiers, in the cells of u^2."""
+    model = demo.model()
+    for module in list(model.modules()):
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.ReLU6):
+                setattr(module, name, _SecantReLU6())
+    way = problem.pixels - baseline
+    edges = (np.arange(n + 1) / n) ** 2
+    total = torch.zeros_like(way, dtype=torch.float64)
+    for start in range(0, n, ROWS):
+        part = torch.from_numpy(edges[start : start + ROWS + 1]).to(way)
+        places = (baseline + part[:, None, None, None] * way).requires_grad_()
+        scores = model((places - 0.5) / 0.5)[:, problem.targets[0].index]
+        (gradients,) = torch.autograd.grad(scores[:-1].sum(), places)
+        for width, gradient in zip(np.diff(edges[start : start + ROWS + 1]), gradients[:-1], strict=True):
+            total += float(width) * gradient
     return total * way
 
 
@@ -106,6 +153,7 @@ def measure(photographs: tuple[str, ...], folder: Path) -> tuple[dict[tuple[str,
                     add("adaptive", estimate.done, true)
                     calibration.append(estimate.quality[0]["expected_error"] / true)
             for n in COUNTS:
+                add(SECANTS, n, error(by_secants(problem, baseline, n), wanted))
                 for rule, nodes in RULES.items():
                     add(rule, n, error(by_rule(problem, baseline, *nodes(n)), wanted))
             print(f"{photograph}, {name}: done", flush=True)
@@ -114,7 +162,7 @@ def measure(photographs: tuple[str, ...], folder: Path) -> tuple[dict[tuple[str,
 
 def table(errors: dict[tuple[str, str, int], float]) -> tuple[str, list[float], bool]:
     """The table in Markdown, the ratios to Gauss-Legendre, and whether the adaptive rule is the best everywhere."""
-    head = ["baseline", "gradients", "adaptive", *RULES, "adaptive / Gauss-Legendre", "adaptive / best fixed"]
+    head = ["baseline", "gradients", "adaptive", *RULES, "adaptive / Gauss-Legendre", "adaptive / best fixed", SECANTS]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     ratios: list[float] = []
     best = True
@@ -125,7 +173,13 @@ def table(errors: dict[tuple[str, str, int], float]) -> tuple[str, list[float], 
             ratios.append(own / fixed[0])
             best = best and own < min(fixed)
             cells = [name, str(n), f"**{own:.3f}**", *(f"{value:.3f}" for value in fixed)]
-            lines.append("| " + " | ".join([*cells, f"{ratios[-1]:.2f}", f"{own / min(fixed):.2f}"]) + " |")
+            lines.append(
+                "| "
+                + " | ".join(
+                    [*cells, f"{ratios[-1]:.2f}", f"{own / min(fixed):.2f}", f"{errors[name, SECANTS, n]:.3f}"]
+                )
+                + " |"
+            )
     return "\n".join(lines), ratios, best
 
 
