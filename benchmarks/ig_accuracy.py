@@ -173,13 +173,8 @@ def table(errors: dict[tuple[str, str, int], float]) -> tuple[str, list[float], 
             ratios.append(own / fixed[0])
             best = best and own < min(fixed)
             cells = [name, str(n), f"**{own:.3f}**", *(f"{value:.3f}" for value in fixed)]
-            lines.append(
-                "| "
-                + " | ".join(
-                    [*cells, f"{ratios[-1]:.2f}", f"{own / min(fixed):.2f}", f"{errors[name, SECANTS, n]:.3f}"]
-                )
-                + " |"
-            )
+            ends = [f"{ratios[-1]:.2f}", f"{own / min(fixed):.2f}", f"{errors[name, SECANTS, n]:.3f}"]
+            lines.append("| " + " | ".join([*cells, *ends]) + " |")
     return "\n".join(lines), ratios, best
 
 
