@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from saliency_widget.methods.quality import ratio
+
 PILOT = (1 / 12, 1 / 4, 1 / 2, 3 / 4)
 """The first points after 1, before anything is known."""
 SPLIT = 12
@@ -137,7 +139,7 @@ class Line:
         square = sum((panel.square for panel in self._panels), start=self._gap_square())
         expected = square.sqrt().mean(1) * math.sqrt(2 / math.pi)
         size = self._scale(attribution)
-        return [float(e / s) if s > 0 else None for e, s in zip(expected.tolist(), size.tolist(), strict=True)]
+        return [ratio(e, s) for e, s in zip(expected.tolist(), size.tolist(), strict=True)]
 
     # -- the next points ----------------------------------------------------------------------------------------
 
