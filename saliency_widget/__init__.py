@@ -25,9 +25,13 @@ if TYPE_CHECKING:
     from saliency_widget.explainer import explain, stream
     from saliency_widget.methods.blur_path import BlurIG
     from saliency_widget.methods.expected import ExpectedGradients
-    from saliency_widget.methods.gradient import Gradient
+    from saliency_widget.methods.gradient import Gradient, InputXGradient
     from saliency_widget.methods.guided_path import GuidedIG
+    from saliency_widget.methods.noise import SmoothGrad
+    from saliency_widget.methods.occlusion import Occlusion
     from saliency_widget.methods.path import IntegratedGradients
+    from saliency_widget.methods.rise import RISE
+    from saliency_widget.methods.xrai import XRAI
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Logit, Probability, Target
@@ -35,6 +39,8 @@ if TYPE_CHECKING:
 
 # Where each public name lives.
 _HOME = {
+    "RISE": "saliency_widget.methods.rise",
+    "XRAI": "saliency_widget.methods.xrai",
     "Attribution": "saliency_widget.attribution",
     "BlurIG": "saliency_widget.methods.blur_path",
     "Cancelled": "saliency_widget.errors",
@@ -42,16 +48,19 @@ _HOME = {
     "Gradient": "saliency_widget.methods.gradient",
     "GuidedIG": "saliency_widget.methods.guided_path",
     "InputError": "saliency_widget.errors",
+    "InputXGradient": "saliency_widget.methods.gradient",
     "IntegratedGradients": "saliency_widget.methods.path",
     "Logit": "saliency_widget.targets",
     "ModelChangedError": "saliency_widget.errors",
     "ModelError": "saliency_widget.errors",
     "ModelGuard": "saliency_widget.engine.guard",
+    "Occlusion": "saliency_widget.methods.occlusion",
     "Preprocess": "saliency_widget.models.preprocess",
     "Probability": "saliency_widget.targets",
     "SaliencyError": "saliency_widget.errors",
     "SaliencyWarning": "saliency_widget.errors",
     "SaliencyWidget": "saliency_widget.widget.widget",
+    "SmoothGrad": "saliency_widget.methods.noise",
     "Target": "saliency_widget.targets",
     "demo": "saliency_widget.models",
     "explain": "saliency_widget.explainer",
@@ -59,6 +68,8 @@ _HOME = {
 }
 
 __all__ = [
+    "RISE",
+    "XRAI",
     "Attribution",
     "BlurIG",
     "Cancelled",
@@ -66,16 +77,19 @@ __all__ = [
     "Gradient",
     "GuidedIG",
     "InputError",
+    "InputXGradient",
     "IntegratedGradients",
     "Logit",
     "ModelChangedError",
     "ModelError",
     "ModelGuard",
+    "Occlusion",
     "Preprocess",
     "Probability",
     "SaliencyError",
     "SaliencyWarning",
     "SaliencyWidget",
+    "SmoothGrad",
     "Target",
     "__version__",
     "demo",

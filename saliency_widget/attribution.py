@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _FORMAT = "saliency_widget/attribution"
 _FORMAT_VERSION = 1
+_EXTRA = "extra_"
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,8 @@ class Attribution:
         Scale-free figures on how good the map is, and states such as "zero".
     provenance
         Where the map came from: model, preprocessing, device, versions, seconds.
+    extras
+        Further maps by name, float32 (c, h, w): what the method found beside the values, such as "standard_error".
     """
 
     values: FloatMap
@@ -109,6 +112,7 @@ class Attribution:
     channels: tuple[str, ...] = ("R", "G", "B")
     quality: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    extras: Mapping[str, FloatMap] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         values = check_values(self.values)
@@ -125,6 +129,8 @@ class Attribution:
         object.__setattr__(self, "image", _frozen(image))
         object.__setattr__(self, "quality", MappingProxyType(dict(self.quality)))
         object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+        extras = {name: _frozen(check_values(extra)) for name, extra in self.extras.items()}
+        object.__setattr__(self, "extras", MappingProxyType(extras))
 
     def __repr__(self) -> str:
         channels, height, width = self.values.shape
@@ -135,7 +141,8 @@ class Attribution:
 
     def __getstate__(self) -> dict[str, Any]:
         # A mapping proxy cannot be pickled; the plain dict it shows can.
-        return {**self.__dict__, "quality": dict(self.quality), "provenance": dict(self.provenance)}
+        shown = {name: dict(getattr(self, name)) for name in ("quality", "provenance", "extras")}
+        return {**self.__dict__, **shown}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
@@ -188,7 +195,7 @@ class Attribution:
         return figure._repr_png_()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write values, image, target and provenance to one compressed ``.npz`` file, atomically.
+        """Write values, extras, image, target and provenance to one compressed ``.npz`` file, atomically.
 
         It holds no pickle, and :meth:`load` reads it where torch is not installed.
         """
@@ -208,8 +215,9 @@ class Attribution:
             "provenance": dict(self.provenance),
         }
         text = json.dumps(header, default=_plain, ensure_ascii=False)
+        extras: dict[str, Any] = {_EXTRA + name: extra for name, extra in self.extras.items()}
         with atomic_write(path) as file:
-            np.savez_compressed(file, values=self.values, image=self.image, header=np.array(text))
+            np.savez_compressed(file, values=self.values, image=self.image, header=np.array(text), **extras)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Attribution:
@@ -225,6 +233,7 @@ class Attribution:
             with np.load(path, allow_pickle=False) as data:
                 header = json.loads(str(data["header"]))
                 values, image = data["values"], data["image"]
+                extras = {name[len(_EXTRA) :]: data[name] for name in data.files if name.startswith(_EXTRA)}
             if header.get("format") != _FORMAT:
                 raise KeyError("format")
             if header["version"] > _FORMAT_VERSION:
@@ -245,6 +254,7 @@ class Attribution:
                 channels=tuple(header["channels"]),
                 quality=header["quality"],
                 provenance=header["provenance"],
+                extras=extras,
             )
         except InputError:
             raise

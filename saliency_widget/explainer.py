@@ -129,6 +129,7 @@ class Explainer:
     ) -> Step:
         # One copy off the device, in the precision of a result.
         values = estimate.values.detach().to("cpu", torch.float32).numpy()
+        extras = {name: maps.detach().to("cpu", torch.float32).numpy() for name, maps in estimate.extras.items()}
         scores = estimate.scores.detach().to("cpu", torch.float64).tolist()
         provenance = {
             "model": self.model_name,
@@ -150,6 +151,7 @@ class Explainer:
                 channels=self.prepared.channels,
                 quality={**_state(values[k]), **estimate.quality[k]},
                 provenance=provenance,
+                extras={name: maps[k] for name, maps in extras.items()},
             )
             for k, target in enumerate(targets)
         )

@@ -28,6 +28,7 @@ def attribution() -> Attribution:
         probability=0.25,
         quality={"zero": False, "nonfinite": np.int64(0)},
         provenance={"versions": {"torch": "2"}, "steps": (1, 2)},
+        extras={"standard_error": np.full((1, 3, 4), 0.5)},
     )
 
 
@@ -43,6 +44,8 @@ def test_what_is_saved_is_what_is_loaded(attribution: Attribution, tmp_path: Pat
     assert back.channels == ("R", "G", "B")
     assert dict(back.quality) == {"zero": False, "nonfinite": 0}
     assert back.provenance["versions"] == {"torch": "2"}
+    assert back.extras.keys() == {"standard_error"}
+    assert np.array_equal(back.extras["standard_error"], np.full((1, 3, 4), 0.5, np.float32))
 
 
 def test_it_is_read_and_drawn_where_torch_is_not_installed(attribution: Attribution, tmp_path: Path) -> None:
@@ -83,6 +86,7 @@ def test_it_survives_pickling(attribution: Attribution) -> None:
     assert (back.values == attribution.values).all()
     assert back.target == attribution.target
     assert dict(back.provenance) == dict(attribution.provenance)
+    assert np.array_equal(back.extras["standard_error"], attribution.extras["standard_error"])
 
 
 def test_a_failed_save_leaves_the_old_file(

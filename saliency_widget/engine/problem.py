@@ -106,6 +106,16 @@ class Problem:
         return self._settled()
 
     @property
+    def variable(self) -> str:
+        """Unit of the pixels: "full-scale pixel", or "input unit" where they are the model's own input."""
+        return self._prepared.variable
+
+    @property
+    def batch(self) -> int:
+        """How many rows are worth handing over at once, as far as it is known. Results do not depend on it."""
+        return self._chunk.rows
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """How the numbers were computed; plain values."""
         known: dict[str, Any] = {

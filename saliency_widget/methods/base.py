@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
@@ -34,6 +34,8 @@ class Estimate:
         No better estimate will follow.
     quality
         For each target, scale-free figures on how good its map is.
+    extras
+        Further maps by name, each (K, c, h, w): what belongs to the map but is not it, such as its standard error.
     """
 
     values: Tensor
@@ -42,6 +44,7 @@ class Estimate:
     total: int
     final: bool
     quality: tuple[dict[str, Any], ...] = field(default=())
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.quality:
@@ -60,7 +63,8 @@ class Method(ABC):
     name, label, summary
         What it is asked for by, what it is shown by, and what it does in a sentence.
     unit
-        Of its values, made from the unit of the score and the name of the variable.
+        Unit of its values, a template of ``{score}``, the unit of the score, and ``{variable}``, the unit of the
+        pixels. A property where it depends on a parameter.
     """
 
     name: ClassVar[str]

@@ -60,7 +60,7 @@ def gaussian_blur(pixels: Tensor, sigma: float) -> Tensor:
     wide = pixels if pixels.dtype in (torch.float32, torch.float64) else pixels.float()
     down = _weights(pixels.shape[-2], sigma).to(wide.device, wide.dtype)
     across = _weights(pixels.shape[-1], sigma).to(wide.device, wide.dtype)
-    with _full_precision(pixels.device):
+    with full_precision(pixels.device):
         return (down @ wide @ across.T).to(pixels.dtype)
 
 
@@ -72,7 +72,7 @@ def _weights(size: int, sigma: float) -> Tensor:
     return torch.softmax(-(((at[:, None] - at) / sigma) ** 2) / 2, dim=1)
 
 
-def _full_precision(device: torch.device) -> AbstractContextManager[Any]:
+def full_precision(device: torch.device) -> AbstractContextManager[Any]:
     """Autocast, which a caller may be in, would multiply in half precision."""
     if torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)

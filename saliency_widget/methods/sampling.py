@@ -1,0 +1,89 @@
+"""What methods that average over samples have in common: batches, types, and how sure the average is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from saliency_widget.engine.problem import Problem
+
+_MOST = 64
+
+
+def batches(total: int, problem: Problem, first: int = 1) -> Iterator[tuple[int, int]]:
+    """Cut samples into batches: a small one for an early estimate, then as many at once as are worth it.
+
+    Yields
+    ------
+    tuple of int
+        (start, stop). No batch depends on ``total`` but the last, so that memory does not either.
+    """
+    start, size = 0, first
+    while start < total:
+        stop = min(start + min(size, max(1, min(problem.batch, _MOST))), total)
+        yield start, stop
+        size = 2 * (stop - start)
+        start = stop
+
+
+def wide(tensor: Tensor) -> Tensor:
+    """The tensor in a type in which to accumulate: its own, float32 at least."""
+    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
+
+
+def relative_error(error: Tensor | None, values: Tensor) -> list[float | None]:
+    """For each target, the sum of the standard errors divided by the sum of the magnitudes.
+
+    About 1.25 times the relative L1 error to be expected. None where it is not defined: too few samples, a map that is
+    zero everywhere but uncertain, NaN.
+
+    Parameters
+    ----------
+    error, values
+        (K, C, H, W).
+    """
+    if error is None:
+        return [None] * len(values)
+    sums = torch.stack([error.flatten(1).sum(1), values.abs().flatten(1).sum(1)]).cpu().double()
+    found: list[float | None] = []
+    for uncertain, size in sums.T.tolist():
+        if uncertain == 0 and size == size:
+            found.append(0.0)
+        else:
+            found.append(_finite(uncertain / size if size else float("nan")))
+    return found
+
+
+def rank_agreement(one: Tensor, other: Tensor) -> list[float | None]:
+    """For each target, how far two maps order the pixels alike: Spearman's rank correlation of their magnitudes.
+
+    The magnitude of a pixel is its largest over the channels; equal ones share their mean rank. 1: the same order;
+    0: no relation. None where a map has no order, being the same everywhere, or is not finite.
+
+    Parameters
+    ----------
+    one, other
+        (K, C, H, W).
+    """
+    return [_correlation(_ranks(a), _ranks(b)) for a, b in zip(one, other, strict=True)]
+
+
+def _ranks(values: Tensor) -> Tensor:
+    flat = values.abs().amax(0).flatten()
+    ordered = flat.sort().values
+    below = torch.searchsorted(ordered, flat, right=False)
+    upto = torch.searchsorted(ordered, flat, right=True)
+    # NaN has no rank; the sum hands it on.
+    ranks = (below + upto).cpu().double() + 0 * flat.sum().cpu()
+    return ranks - ranks.mean()
+
+
+def _correlation(a: Tensor, b: Tensor) -> float | None:
+    scale = (float(a.square().sum()) * float(b.square().sum())) ** 0.5
+    return _finite(float((a * b).sum()) / scale) if scale else None
+
+
+def _finite(number: float) -> float | None:
+    return number if abs(number) < float("inf") else None
