@@ -12,7 +12,7 @@ JS   := $(shell find js/src -type f 2>/dev/null) js/build.mjs saliency_widget/di
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install test lint types test-js test-py test-browser test-package format golden docs dist clean
+.PHONY: help demo install test lint types test-js test-py test-browser test-package format golden docs bench dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ golden: install ## write the golden files again, after a deliberate change of a 
 
 docs: install ## write docs/methods.md again, after a change of a method's docstring
 	$(BIN)/python tools/make_docs.py
+
+bench: install ## accuracy for the cost, into benchmarks/*.md (QUICK=1: one photograph, nothing written)
+	$(BIN)/python benchmarks/ig_accuracy.py $(if $(QUICK),--quick)
 
 dist: install ## wheel and sdist in dist/
 	rm -rf dist

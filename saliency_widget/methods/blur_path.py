@@ -15,6 +15,7 @@ from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.blur import check_sigma, gaussian_blur
 from saliency_widget.methods.checks import check_count
 from saliency_widget.methods.line import wide
+from saliency_widget.methods.quality import completeness_gaps
 
 _ROWS = 8
 
@@ -97,7 +98,7 @@ class BlurIG(Method):
                 done=done,
                 total=self.steps,
                 final=final,
-                quality=completeness(values, gained),
+                quality=tuple({"completeness_gap": gap} for gap in completeness_gaps(values, gained)),
             )
 
     def _sigma(self, cell: float) -> float:
@@ -108,20 +109,3 @@ def coarse_to_fine(count: int) -> list[int]:
     """All cells of a row, in an order in which the first ones are spread evenly, whatever their number."""
     bits = max(1, (count - 1).bit_length())
     return [k for k in (int(f"{i:0{bits}b}"[::-1], 2) for i in range(2**bits)) if k < count]
-
-
-def completeness(values: Tensor, gained: Tensor) -> tuple[dict[str, float | None], ...]:
-    """For each target, by how much of the score's change the attributions miss it.
-
-    Parameters
-    ----------
-    values
-        (K, C, H, W)
-    gained
-        (K,), what they should sum to.
-    """
-    misses = (values.sum((1, 2, 3)) - gained).tolist()
-    return tuple(
-        {"completeness_gap": abs(miss / gain) if gain else None}
-        for miss, gain in zip(misses, gained.tolist(), strict=True)
-    )

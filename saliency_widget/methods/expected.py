@@ -22,6 +22,7 @@ from saliency_widget.methods.baselines import (
 )
 from saliency_widget.methods.checks import check_count
 from saliency_widget.methods.line import wide
+from saliency_widget.methods.quality import ratio
 
 _ROWS = 8
 
@@ -130,4 +131,4 @@ def _quality(mean: Tensor, squares: Tensor, samples: int) -> tuple[dict[str, flo
         return tuple({"standard_error": None} for _ in mean)
     errors = (squares.clamp_min(0) / (samples - 1) / samples).sqrt().flatten(1).mean(1).tolist()
     sizes = mean.flatten(1).abs().mean(1).tolist()
-    return tuple({"standard_error": error / size if size else None} for error, size in zip(errors, sizes, strict=True))
+    return tuple({"standard_error": ratio(error, size)} for error, size in zip(errors, sizes, strict=True))

@@ -13,9 +13,9 @@ from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.baselines import Baseline, check_baseline, check_seed, describe, make_baseline, several
-from saliency_widget.methods.blur_path import completeness
 from saliency_widget.methods.checks import check_count, check_fraction
 from saliency_widget.methods.line import wide
+from saliency_widget.methods.quality import completeness_gaps
 
 _EVERY = 8
 # Relative: how near the distance that is left has to come to the one wanted.
@@ -114,8 +114,15 @@ class GuidedIG(Method):
             final = step == self.steps
             if final or step == 1 or step % _EVERY == 0:
                 values = torch.stack([walk.attribution for walk in walks]).to(start.dtype)
-                quality = completeness(values, gained) if final else ()
-                yield Estimate(values=values, scores=scores, done=step, total=self.steps, final=final, quality=quality)
+                gaps = completeness_gaps(values, gained) if final else []
+                yield Estimate(
+                    values=values,
+                    scores=scores,
+                    done=step,
+                    total=self.steps,
+                    final=final,
+                    quality=tuple({"completeness_gap": gap} for gap in gaps),
+                )
 
 
 class _Walk:

@@ -24,13 +24,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from saliency_widget.methods.quality import ratio
+
 PILOT = (1 / 12, 1 / 4, 1 / 2, 3 / 4)
 """The first points after 1, before anything is known."""
 SPLIT = 12
 """Up to so many panels, the middle of a panel becomes an end of two; beyond, all cells of a panel are halved."""
 MOST = 18
 """Up to so many panels, the gap at the baseline is made smaller."""
-SKETCH = 4096
+SKETCH = 2048
 """How many values of each map are looked at to see how much the gradient changes."""
 
 
@@ -137,7 +139,7 @@ class Line:
         square = sum((panel.square for panel in self._panels), start=self._gap_square())
         expected = square.sqrt().mean(1) * math.sqrt(2 / math.pi)
         size = self._scale(attribution)
-        return [float(e / s) if s > 0 else None for e, s in zip(expected.tolist(), size.tolist(), strict=True)]
+        return [ratio(e, s) for e, s in zip(expected.tolist(), size.tolist(), strict=True)]
 
     # -- the next points ----------------------------------------------------------------------------------------
 
@@ -150,16 +152,15 @@ class Line:
         if not self._panels:
             return [Refinement(None, PILOT)]
         gap = Refinement(None, (self._left / 3,))
-        options = [(_middles(panel), panel.square / panel.cells, panel.width) for panel in self._panels]
-        choices = [Refinement(panel, points) for panel, (points, _, _) in zip(self._panels, options, strict=True)]
-        squares, widths = [square for _, square, _ in options], [width for _, _, width in options]
+        choices = [Refinement(panel, _middles(panel)) for panel in self._panels]
+        errors = [(panel.square / panel.cells).sqrt().mean(1) for panel in self._panels]
+        widths = [panel.width for panel in self._panels]
         if len(self._panels) < MOST:
             choices.append(gap)
-            # As its points halve the gap's error more than a cell's, both are compared as cells.
-            squares.append(self._gap_square())
+            errors.append(self._gap_square().sqrt().mean(1))
             widths.append(self._left)
         scale = self._scale(self.attribution()).clamp_min(torch.finfo(self._low.dtype).tiny)
-        relative = torch.stack(squares).sqrt().mean(2) / scale
+        relative = torch.stack(errors) / scale
         worth = torch.nan_to_num(relative.square().sum(1), nan=0.0).tolist()
         order = sorted(range(len(choices)), key=lambda i: (-worth[i], -widths[i], i))
         chosen: list[Refinement] = []
@@ -194,6 +195,7 @@ class Line:
             self._split(panel, refinement)
         else:
             self._halve(panel, refinement)
+        refinement.kept, refinement.last, refinement.squares = [], None, []
 
     def _extend(self, refinement: Refinement) -> None:
         ends = [*refinement.points, self._left]

@@ -16,6 +16,7 @@ from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.baselines import check_baseline, check_seed, describe, make_baseline, several
 from saliency_widget.methods.checks import check_count, check_tolerance
 from saliency_widget.methods.line import PILOT, Line, Refinement, chunks
+from saliency_widget.methods.quality import completeness_gaps, relative_change
 
 # As many as the first group has, so that a short run needs no less memory than a long one.
 _ROWS, _ROWS_ELSEWHERE = 4, 16
@@ -125,6 +126,8 @@ class IntegratedGradients(Method):
             done += path.line.points - 1
             qualities.append(part.quality)
             summed = part.values if summed is None else summed + part.values
+            # The room of one path is given back before the next takes its own.
+            del path, part
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +184,7 @@ class _Path:
             values = self.line.attribution()
             if self.line.points >= aim:
                 if self._kept is not None:
-                    self._change = [_relative(new - old, new) for new, old in zip(values, self._kept, strict=True)]
+                    self._change = [relative_change(new, old) for new, old in zip(values, self._kept, strict=True)]
                 self._kept, aim = values, 2 * self.line.points
                 stopped = stopped or self._steady()
             stopped = stopped or self.line.points >= self._limit
@@ -189,12 +192,14 @@ class _Path:
     def _add(self, refinements: list[Refinement]) -> None:
         rows = _ROWS if self._displacement.device.type == "cpu" else _ROWS_ELSEWHERE
         for chunk in chunks(refinements, rows):
-            alphas = torch.tensor([point for _, point in chunk], dtype=torch.float64, device="cpu")
-            alphas = alphas.to(self._displacement.dtype).to(self._displacement.device)
-            places = self._baseline + alphas[:, None, None, None] * self._displacement
-            _, gradients = self._problem.gradients(places)
-            for (refinement, _), gradient in zip(chunk, gradients, strict=True):
-                self.line.take(refinement, gradient)
+            self._visit(chunk)
+
+    def _visit(self, chunk: list[tuple[Refinement, float]]) -> None:
+        alphas = torch.tensor([point for _, point in chunk], dtype=torch.float64, device="cpu")
+        alphas = alphas.to(self._displacement.dtype).to(self._displacement.device)
+        _, gradients = self._problem.gradients(self._baseline + alphas[:, None, None, None] * self._displacement)
+        for (refinement, _), gradient in zip(chunk, gradients, strict=True):
+            self.line.take(refinement, gradient)
 
     def _steady(self) -> bool:
         return self._tolerance is not None and all(
@@ -214,11 +219,7 @@ class _Path:
     def _quality(self, values: Tensor) -> tuple[dict[str, Any], ...]:
         if self._gained is None and self.line.points > 1:
             self._gained = self._scores - self._problem.scores(self._baseline[None])[0]
-        gaps: list[float | None] = [None] * len(values)
-        if self._gained is not None:
-            sums = values.sum((1, 2, 3), dtype=values.dtype)
-            pairs = zip((sums - self._gained).tolist(), self._gained.tolist(), strict=True)
-            gaps = [abs(gap / gained) if gained else None for gap, gained in pairs]
+        gaps = completeness_gaps(values, self._gained) if self._gained is not None else [None] * len(values)
         errors = self.line.error(values)
         return tuple(
             {
@@ -229,14 +230,6 @@ class _Path:
             }
             for k in range(len(values))
         )
-
-
-def _relative(change: Tensor, of: Tensor) -> float | None:
-    size = float(of.abs().sum())
-    moved = float(change.abs().sum())
-    if not moved:
-        return 0.0
-    return moved / size if size else None
 
 
 def _mean_quality(qualities: list[tuple[dict[str, Any], ...]]) -> tuple[dict[str, Any], ...]:
