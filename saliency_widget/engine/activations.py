@@ -9,28 +9,25 @@ each layer against the definition.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
+from torch import Tensor
 
 from saliency_widget.engine.batching import is_out_of_memory
 from saliency_widget.engine.classes import ClassPlan
-from saliency_widget.engine.grids import Grid, Size, find_grid, tensors_in
+from saliency_widget.engine.devices import CPU
+from saliency_widget.engine.grids import Grid, Size, find_grid
 from saliency_widget.engine.layers import shown_name
 from saliency_widget.engine.replica import Replica
-from saliency_widget.errors import InputError, ModelError
+from saliency_widget.engine.taps import Caught, Tap, agree, calling, never_called, no_grid
+from saliency_widget.errors import ModelError
 
 Forward: TypeAlias = Callable[[Replica, Tensor, int], Tensor]
 Score: TypeAlias = Callable[[Tensor], Tensor]
 Triple: TypeAlias = tuple[Tensor, Tensor, Tensor]
-
-_TOLERANCE = 1e-4
-_ROUGH = 2e-2  # for types of eight bits and fewer
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,34 +53,6 @@ class Activations:
     values: Tensor
     scores: Tensor
     gradients: Tensor
-
-
-@dataclass(eq=False)
-class Tap:
-    """What is known of a layer of a replica, for pictures of one size.
-
-    Attributes
-    ----------
-    name
-        Dotted.
-    calls
-        How often one forward pass calls it: the last call counts.
-    grid
-        Where the grid lies in what it returns.
-    way
-        "cut": the trunk runs without a graph. "whole": it may not. "unchecked": not known yet.
-    head
-        "one": the head runs at any number of rows on a trunk of one. "same": it needs a trunk of as many rows.
-    felt
-        Whether a gradient towards it has been seen that is not zero: without one nothing can be checked.
-    """
-
-    name: str
-    calls: int
-    grid: Grid
-    way: Literal["unchecked", "cut", "whole"] = "unchecked"
-    head: Literal["unchecked", "one", "same"] = "unchecked"
-    felt: bool = False
 
 
 class _Missed(Exception):
@@ -165,29 +134,31 @@ class Reader:
         return wanted
 
     def _whole(self, replica: Replica, name: str, rows: Tensor) -> tuple[Tap, Triple]:
-        caught: list[_Caught] = []
+        caught: list[Caught] = []
+        wanted, rows = len(rows), _paired(replica, rows)
         count = len(rows)
 
         def catch(output: Any) -> Any:
-            caught.append(_Caught(output, self.picture, count, self.patch))
+            caught.append(Caught(output, self.picture, count, self.patch))
             return caught[-1].handed_on
 
         with replica.computing(), calling(replica, name, catch):
             pixels = rows.detach().requires_grad_()
             outputs = self._forward(replica, pixels, count)
             if not caught:
-                raise _never_called(name)
+                raise never_called(name)
             last = caught[-1]
             if last.grid is None:
-                raise _no_grid(name, last.shown, self.picture)
+                raise no_grid(name, last.shown, self.picture)
             scores = self._score(outputs)
             gradients = last.gradients(scores, name)
             tap = Tap(name, len(caught), last.grid, felt=bool(gradients.any()))
             assert last.values is not None
-            return tap, (scores.detach().clone(), last.values, gradients)
+            return tap, (scores.detach()[:wanted].clone(), last.values[:wanted], gradients[:wanted])
 
     def _cut(self, replica: Replica, tap: Tap, rows: Tensor) -> Triple:
         leaves: list[Tensor] = []
+        wanted, rows = len(rows), _paired(replica, rows)
         count = len(rows)
 
         def cut(output: Any) -> Any:
@@ -208,7 +179,7 @@ class Reader:
             gradients = self._plan.gradients(scores, leaves[0])
             if gradients is None:
                 raise _Missed
-            return scores.detach().clone(), leaves[0].detach(), gradients.detach()
+            return scores.detach()[:wanted].clone(), leaves[0].detach()[:wanted], gradients.detach()[:wanted]
 
     # -- the head alone -----------------------------------------------------------------------------------------
 
@@ -246,7 +217,7 @@ class Reader:
         with replica.computing(), calling(replica, tap.name, note, only=tap.calls):
             self._forward(replica, row, 1)
         if not own:
-            raise _never_called(tap.name)
+            raise never_called(tap.name)
         generator = torch.Generator().manual_seed(0)
         noise = torch.rand(own[0].shape, generator=generator).to(own[0])
         trial = torch.cat([own[0], own[0] / 2, own[0] + noise])
@@ -266,129 +237,10 @@ class Reader:
         tap.head = "one" if agree(found, wanted, replica) else "same"
 
 
-class _Caught:
-    """One call of a layer along the whole graph."""
-
-    def __init__(self, output: Any, picture: Size, rows: int, patch: int | Size | None) -> None:
-        found = find_grid(output, picture, rows=rows, patch=patch)
-        self.grid: Grid | None = None
-        self.values: Tensor | None = None
-        self.handed_on: Any = None
-        self.shown = ""
-        if found is None:
-            self.shown = shown_output(output)
-            return
-        self.grid = found.grid
-        self.values = found.grid.read(found.tensor.detach()).clone()
-        self._source: GradientEdge | Tensor
-        self._like = found.tensor.detach()
-        if found.tensor.requires_grad:
-            self._source = get_gradient_edge(found.tensor)
-        else:
-            # What the model cut off from the picture, it may still have a head of its own.
-            self._source = self._like.clone().requires_grad_()
-            self.handed_on = found.put(self._source.clone())
-
-    def gradients(self, scores: Tensor, name: str) -> Tensor:
-        """(N, K, c, h, w)."""
-        assert self.grid is not None
-        if not scores.requires_grad:
-            raise _independent(name)
-        count = scores.shape[1]
-        found: list[Tensor] = []
-        behind, reached = False, False
-        for k in range(count):
-            direction = torch.zeros_like(scores)
-            direction[:, k] = 1
-            (whole,) = torch.autograd.grad(
-                scores, self._source, direction, retain_graph=k + 1 < count, allow_unused=True
-            )
-            reached = reached or whole is not None
-            whole = torch.zeros_like(self._like) if whole is None else whole
-            on_grid = self.grid.read(whole).clone()
-            behind = behind or (not on_grid.any() and bool(whole.any()))
-            found.append(on_grid)
-        gradients = torch.stack(found, dim=1)
-        if not reached:
-            raise _independent(name)
-        if behind and not gradients.any():
-            raise _beside_the_grid(name, self.grid)
-        return gradients
-
-
-@contextmanager
-def calling(replica: Replica, name: str, act: Callable[[Any], Any], only: int | None = None) -> Iterator[None]:
-    """Hand what a layer returns to ``act``, at each call or at one; what it returns is used instead, unless None."""
-    count = 0
-
-    def hook(_module: nn.Module, _given: Any, output: Any) -> Any:
-        nonlocal count
-        count += 1
-        return act(output) if only is None or count == only else None
-
-    try:
-        handle = replica.module.get_submodule(name).register_forward_hook(hook)
-    except (RuntimeError, AttributeError) as error:  # a ScriptModule
-        raise _never_called(name) from error
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-def agree(found: Tensor, wanted: Tensor, replica: Replica) -> bool:
-    """Whether two results are the same but for rounding."""
-    if found.shape != wanted.shape:
-        return False
-    types = {parameter.dtype for parameter in replica.module.parameters()}
-    low = bool(types & {torch.float16, torch.bfloat16})
-    difference = (found - wanted).abs().sum()
-    return bool(difference <= (_ROUGH if low else _TOLERANCE) * wanted.abs().sum()) or bool(torch.equal(found, wanted))
+def _paired(replica: Replica, rows: Tensor) -> Tensor:
+    # No function mode sees into a ScriptModule, where PyTorch's CPU BatchNorm is wrong for a single row.
+    return torch.cat([rows, rows]) if replica.scripted and len(rows) == 1 and rows.device == CPU else rows
 
 
 def _rows(row: Tensor, count: int) -> Tensor:
     return row.expand(count, -1, -1, -1)
-
-
-def shown_output(output: Any) -> str:
-    """What a layer returned, for a sentence."""
-    shapes = [str(tuple(tensor.shape)) for tensor, _ in tensors_in(output)]
-    return f"{' and '.join(shapes[:4])}" if shapes else f"a {type(output).__name__} without tensors"
-
-
-def _never_called(name: str) -> InputError:
-    return InputError(
-        "layer",
-        name,
-        "is never called in a forward pass",
-        "The model may use its weights without calling it, as attention does with its projections, or run inside a "
-        "ScriptModule. Give the module around it.",
-    )
-
-
-def _no_grid(name: str, shown: str, picture: Size) -> InputError:
-    return InputError(
-        "layer",
-        name,
-        f"returns {shown}, which is no grid of cells over a picture of {picture[0]} x {picture[1]}",
-        "Give a layer that comes before the pooling.",
-    )
-
-
-def _independent(name: str) -> InputError:
-    return InputError(
-        "layer",
-        name,
-        "returns something on which the score does not depend",
-        "Give a layer on the way from the picture to this score.",
-    )
-
-
-def _beside_the_grid(name: str, grid: Grid) -> InputError:
-    return InputError(
-        "layer",
-        name,
-        f"returns {grid.tokens} tokens, of which the score reads the {grid.prefix} before the patches alone: the map "
-        "would be zero",
-        "Give an earlier layer, such as the first normalisation of the last block, or None.",
-    )

@@ -6,20 +6,20 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import CheckpointError
 
-from saliency_widget.engine.activations import Activations, Reader
+from saliency_widget.engine.activations import Activations
 from saliency_widget.engine.attention import AttentionReader, Fold, Folded, keep
 from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
-from saliency_widget.engine.candidates import Survey
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.devices import CPU, neutral
 from saliency_widget.engine.inputs import Inputs
-from saliency_widget.engine.layers import Layer, name_of, patch_of
+from saliency_widget.engine.layered import Layered
+from saliency_widget.engine.layers import Layer
 from saliency_widget.engine.outputs import has_logits, logits_of, scores_of
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.ruled import Rules, check_same
@@ -30,8 +30,6 @@ from saliency_widget.targets import Target
 
 if TYPE_CHECKING:
     from saliency_widget.models.preprocess import Prepared
-
-R = TypeVar("R")
 
 
 class Problem:
@@ -224,7 +222,7 @@ class Problem:
                 return (self._scores(self._forward(replica, part), len(part)).clone(),)
 
         if start is not None:
-            outputs = self._head_outputs(batch, start)
+            outputs = Layered(self).outputs(batch, start)
             with neutral(self.device), torch.no_grad():
                 return self._scores(outputs, len(batch))
         batch = self._checked(batch)
@@ -282,79 +280,11 @@ class Problem:
         ModelError
             No layer has a grid on which the score depends, or the model raises.
         """
-        batch = self._checked(batch)
-        if self._unbound:
-            self._settled()
-        with self.running():
-            name = self._layer_name(layer)
-
-            def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
-                return self._reader.read(replica, name, part)
-
-            scores, values, gradients = self._over(batch, rows)
-            grid = self._run.do(lambda replica: self._reader.tap(replica, name, self.pixels[None]).grid)
-        return Activations(name, grid, values, scores, gradients)
+        return Layered(self).activations(self._checked(batch), layer)
 
     def layers(self) -> tuple[Layer, ...]:
         """All layers that return activations on a spatial grid, in the order in which they return."""
-        self._settled()
-        return self._over_survey(Survey.layers)
-
-    def _layer_name(self, layer: Any) -> str:
-        """The dotted name of a layer; None is the one picked for this model and this size of picture."""
-        if layer is not None:
-            return name_of(self.shadow.model, layer)
-        self._settled()
-        size = self._reader.picture
-
-        def work(replica: Replica) -> str:
-            if size in replica.picks:
-                return replica.picks[size]
-            name, settled = self._surveyed(replica, Survey.pick)
-            if settled:
-                replica.picks[size] = name
-            return name
-
-        with self.running():
-            return self._run.do(work)
-
-    def _over_survey(self, ask: Callable[[Survey], R]) -> R:
-        with self.running():
-            return self._run.do(lambda replica: self._surveyed(replica, ask))
-
-    def _surveyed(self, replica: Replica, ask: Callable[[Survey], R]) -> R:
-        with replica.computing():
-            reader = self._reader
-            return ask(Survey(replica, self._rows_forward, self._scores, self.pixels[None], reader.patch))
-
-    def _head_outputs(self, batch: Tensor, start: Any) -> Tensor:
-        self._settled()
-        row = self.pixels[None]
-        with self.running():
-            name = self._layer_name(start)
-            tap = self._run.do(lambda replica: self._reader.tap(replica, name, row))
-            wanted = (tap.grid.channels, tap.grid.height, tap.grid.width)
-            if not isinstance(batch, Tensor) or batch.dim() != 4 or tuple(batch.shape[1:]) != wanted or not len(batch):
-                raise InputError(
-                    "batch",
-                    tuple(batch.shape) if isinstance(batch, Tensor) else type(batch).__name__,
-                    f"is no batch of activations of {name!r}",
-                    f"Give shape (N, {', '.join(map(str, wanted))}).",
-                )
-
-            def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
-                return (self._reader.head(replica, self._reader.tap(replica, name, row), row, part),)
-
-            return self._over(batch.detach(), rows, self._head_chunk)[0]
-
-    @property
-    def _reader(self) -> Reader:
-        assert self._run.plan is not None
-        size = (int(self.pixels.shape[1]), int(self.pixels.shape[2]))
-        return Reader(self._rows_forward, self._scores, self._run.plan, size, patch_of(self.shadow.model))
-
-    def _rows_forward(self, replica: Replica, pixels: Tensor, rows: int) -> Any:
-        return self._forward(replica, pixels, rows=rows)
+        return Layered(self).layers()
 
     def attentions(self, batch: Tensor, fold: Fold = keep, *, gradients: bool = False) -> Folded:
         """What a fold makes of the self-attentions of the model, and of the derivatives of each target.

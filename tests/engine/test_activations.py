@@ -624,3 +624,37 @@ def test_a_layer_that_returns_a_tuple() -> None:
     assert tap_of(problem, "pair").way == "cut"
     # The tensor itself is a plainer name for the same.
     assert problem.activations(problem.pixels[None]).layer == "pair.conv"
+
+
+def test_a_model_that_changes_between_two_runs_is_read_as_it_is_then() -> None:
+    model = fill(Net().double())
+    problem = problem_of(model, picture(), [0])
+    before = thrice(problem, "act")[1]
+    model.half().double()
+    model.add_module("more", nn.Identity())
+    after = problem.activations(problem.pixels[None], "act")
+    assert tap_of(problem, "act").calls == 2
+    assert 0 < relative(after.gradients, before.gradients) < 1e-2
+    with torch.no_grad():
+        model.head.weight.mul_(2)
+    assert torch.equal(problem.activations(problem.pixels[None], "act").gradients, after.gradients * 2)
+
+
+def test_running_out_of_memory_halves_the_rows_and_changes_nothing() -> None:
+    class Small(Net):
+        def forward(self, x: Tensor) -> Tensor:
+            if len(x) > 2:
+                raise RuntimeError("CUDA out of memory (not really)")
+            x = self.body(self.act(self.stem(x)))
+            if len(x) > 2:
+                raise RuntimeError("CUDA out of memory (not really)")
+            return self.head(torch.tanh(x).mean((2, 3)))
+
+    model = fill(Small().double())
+    problem = problem_of(model, picture(), [0, 1], chunk=8)
+    rows = torch.stack([problem.pixels * factor for factor in (1, 0.5, 0.2, 0.9, 0.7)])
+    found = problem.activations(rows, "body")
+    wanted = torch.cat([problem.activations(row[None], "body").gradients for row in rows])
+    assert relative(found.gradients, wanted) < 1e-12
+    scores = problem.scores(found.values, start="body")
+    assert relative(scores, found.scores) < 1e-12
