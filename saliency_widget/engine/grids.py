@@ -113,8 +113,10 @@ def grid_of(
     good it is (N, C, h, w). Tokens fit if some square patch divides the picture, but for its margin, into that many
     cells; fewer tokens in front and no margin are preferred.
     """
+    if not tensor.is_floating_point() or tensor.layout is not torch.strided:
+        return None
     shape = tuple(tensor.shape)
-    if not tensor.is_floating_point() or 0 in shape:
+    if 0 in shape:
         return None
     if len(shape) == 4 and shape[0] == rows:
         return _of_four(shape, picture)
