@@ -51,14 +51,16 @@ STAGES: dict[str, tuple[str, ...]] = {
 HEAD = """\
 # Do the maps depend on what the model has learnt?
 
-The test of Adebayo et al. (2018), "Sanity Checks for Saliency Maps", https://arxiv.org/abs/1810.03292, on the demo model
-({model}). The weights are exchanged for those of a newly initialised model, from the output down, and the class
-that the trained model predicts is explained again. The numbers are rank correlations (Spearman) of the maps' magnitudes
-with those of the trained model: 1 is the same map, 0 no relation. Mean over {photographs}, {seeds}.
+The test of Adebayo et al. (2018), "Sanity Checks for Saliency Maps",
+https://arxiv.org/abs/1810.03292, on the demo model ({model}). The weights are exchanged for those
+of a newly initialised model, from the output down, and the class that the trained model predicts is
+explained again. The numbers are rank correlations (Spearman) of the maps' magnitudes with those of
+the trained model: 1 is the same map, 0 no relation. Mean over {photographs}, {seeds}.
 
-A method whose map survives the exchange of everything shows the picture, much as an edge detector would, and says little
-about the model. *Edges* is the rank correlation of the trained model's map with the photograph's edges (the magnitude of
-its Sobel gradient, on the grid of the map), for comparison; *another photograph* that with the map of the same method on
+A method whose map survives the exchange of everything shows the picture, much as an edge detector
+would, and says little about the model. *Edges* is the rank correlation of the trained model's map
+with the photograph's edges (the magnitude of its Sobel gradient, on the grid of the map), for
+comparison; *another photograph* that with the map of the same method on
 the next photograph: what two maps share by chance and because things stand in the middle.
 
 Written by `benchmarks/randomisation.py`; torch {torch}.

@@ -283,7 +283,8 @@ def _checked_error(outputs: Tensor, plain: Tensor) -> float:
     if not error <= allowed:
         raise ModelError(
             f"the attention could not be recovered: with it written out, the model's output changes by {error:.1e} of "
-            "its largest number. Use a method for any model, such as the gradient."
+            "its largest number. If that is rounding, convert the model to float64; else use a method for any model, "
+            "such as the gradient."
         )
     return error
 

@@ -25,7 +25,7 @@ class Layered:
 
     def __init__(self, problem: Problem) -> None:
         # The picture itself comes first, because it binds the targets.
-        _ = problem.logits
+        _ = problem.targets
         assert problem._run.plan is not None
         self._problem = problem
         self._row = problem.pixels[None]
@@ -102,5 +102,5 @@ class Layered:
             with replica.computing():
                 self._problem._forward(replica, self._row)
 
-    def _forward(self, replica: Replica, pixels: Tensor, rows: int) -> Tensor:
+    def _forward(self, replica: Replica, pixels: Tensor, rows: int) -> Any:
         return self._problem._forward(replica, pixels, rows=rows)

@@ -286,40 +286,6 @@ class Problem:
         """All layers that return activations on a spatial grid, in the order in which they return."""
         return Layered(self).layers()
 
-    def attentions(self, batch: Tensor, fold: Fold = keep, *, gradients: bool = False) -> Folded:
-        """What a fold makes of the self-attentions of the model, and of the derivatives of each target.
-
-        Costs two forward passes, one of them with the attention written out (f); with gradients also K backward passes
-        as far as the first attention. Memory: without gradients the weights of one block and the fold's state; with
-        gradients a graph that holds (N, heads, T, T) for each block, and the gradient of one.
-
-        Parameters
-        ----------
-        batch
-            (N, C, H, W) pixels.
-        fold
-            From its state (None at first) and a :class:`~saliency_widget.engine.attention.Block` to its next state
-            (N, ...): from the first block to the last, with gradients from the last to the first. The default keeps
-            all.
-        gradients
-            Whether blocks come with their gradients; the fold then starts anew for each target.
-
-        Raises
-        ------
-        ModelError
-            The model has no self-attention over one set of tokens (CNN, Swin, pyramids), or it cannot be recovered.
-        """
-        batch = self._checked(batch)
-        if not self._targets:
-            raise InputError("targets", (), "is empty, so there is no score to explain", "Give a target.")
-        if self._unbound:
-            self._settled()
-        height, width = self.pixels.shape[1:]
-        reader = AttentionReader(
-            fold, gradients=gradients, forward=self._forward, scores=self._scores, picture=(height, width)
-        )
-        return reader.folded(self._over(batch, reader.rows))
-
     @property
     def _unbound(self) -> bool:
         return not all(target.bound for target in self._targets)
@@ -364,6 +330,40 @@ class Problem:
 
         with self.running():
             return self._run.do(work)
+
+    def attentions(self, batch: Tensor, fold: Fold = keep, *, gradients: bool = False) -> Folded:
+        """What a fold makes of the self-attentions of the model, and of the derivatives of each target.
+
+        Costs two forward passes, one of them with the attention written out (f); with gradients also K backward passes
+        as far as the first attention. Memory: without gradients the weights of one block and the fold's state; with
+        gradients a graph that holds (N, heads, T, T) for each block, and the gradient of one.
+
+        Parameters
+        ----------
+        batch
+            (N, C, H, W) pixels.
+        fold
+            From its state (None at first) and a :class:`~saliency_widget.engine.attention.Block` to its next state
+            (N, ...): from the first block to the last, with gradients from the last to the first. The default keeps
+            all.
+        gradients
+            Whether blocks come with their gradients; the fold then starts anew for each target.
+
+        Raises
+        ------
+        ModelError
+            The model has no self-attention over one set of tokens (CNN, Swin, pyramids), or it cannot be recovered.
+        """
+        batch = self._checked(batch)
+        if not self._targets:
+            raise InputError("targets", (), "is empty, so there is no score to explain", "Give a target.")
+        if self._unbound:
+            self._settled()
+        height, width = self.pixels.shape[1:]
+        reader = AttentionReader(
+            fold, gradients=gradients, forward=self._forward, scores=self._scores, picture=(height, width)
+        )
+        return reader.folded(self._over(batch, reader.rows))
 
     # -- one chunk ----------------------------------------------------------------------------------------------
 

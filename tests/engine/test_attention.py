@@ -149,6 +149,16 @@ def test_rows_and_chunks_do_not_matter() -> None:
             assert relative(one, other) < 1e-12
 
 
+def test_what_is_kept_of_a_model_with_a_pooling_head() -> None:
+    problem = small_problem(Small(read="pool"))
+    weights = problem.attentions(problem.pixels[None]).states[0]
+    both = problem.attentions(problem.pixels[None], gradients=True)
+    assert both.tokens.pooled
+    assert not both.read.any()
+    assert both.states[1].shape == (1, 3, 2, 2, 25, 25)
+    assert torch.equal(both.states[1][:, :, 0], weights)
+
+
 def test_the_order_in_which_blocks_come() -> None:
     seen: list[tuple[int, bool]] = []
 
