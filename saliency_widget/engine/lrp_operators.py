@@ -204,7 +204,7 @@ class Propagation(TorchFunctionMode):
         constant, x = (one, two) if isinstance(two, Tensor) and two.requires_grad else (two, one)
         if not isinstance(x, Tensor) or not x.requires_grad or getattr(constant, "requires_grad", False):
             return NotImplemented
-        added = constant if isinstance(constant, Tensor) else torch.full((), float(constant), device=x.device)
+        added = constant if isinstance(constant, Tensor) else torch.full_like(self._ledger[0, 0], constant)
         if not _fits(added, x):
             return NotImplemented
         factor = -1.0 if x is two and stem in ("sub", "__sub__") else 1.0

@@ -148,49 +148,80 @@ class Epsilon:
         return layer.back(s, layer.weight), _times(s, layer.bias), lost
 
 
-class Gamma:
-    """Contributions of the output's own sign count ``1 + gamma`` times; with ``plus`` they alone count.
+class _Signed:
+    """Of a layer, the contributions to each output that are positive, and those that are negative."""
 
-    The gamma rule and the z-plus rule (alpha 1, beta 0) in the form that holds for inputs and outputs of either sign:
-    the share ``z / (z + gamma z+)`` that scales an output is between 0 and 1.
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+        a, weight = layer.a, layer.weight
+        self._up, self._down = weight.clamp(min=0), weight.clamp(max=0)
+        self._mixed = bool((a < 0).any())
+        above = a.clamp(min=0) if self._mixed else a
+        positive, negative = layer.map.forward(above, self._up), layer.map.forward(above, self._down)
+        if self._mixed:
+            below = a.clamp(max=0)
+            positive = positive + layer.map.forward(below, self._down)
+            negative = negative + layer.map.forward(below, self._up)
+        self.positive, self.negative = positive, negative
+
+    def back(self, above: Tensor, below: Tensor) -> Tensor:
+        """Coefficients of the inputs: ``above`` of the positive contributions, ``below`` of the negative ones."""
+        layer = self._layer
+        inputs = layer.back(above, self._up) + layer.back(below, self._down)
+        if not self._mixed:
+            return inputs
+        return torch.where(layer.a > 0, inputs, layer.back(above, self._down) + layer.back(below, self._up))
+
+
+class Gamma:
+    """Contributions of the output's own sign count ``1 + gamma`` times, that of the bias too.
+
+    The gamma rule, in the form that holds for inputs and outputs of either sign: the share ``z / (z + gamma z+)`` that
+    scales an output is between 0 and 1.
     """
 
     relevance: ClassVar[bool] = False
 
-    def __init__(self, layer: Layer, gamma: float, *, plus: bool = False) -> None:
-        self._layer = layer
-        self._gamma, self._plus = (1.0, True) if plus else (gamma, False)
-        a, weight = layer.a, layer.weight
-        self._up, self._down = weight.clamp(min=0), weight.clamp(max=0)
-        self._signed = bool((a < 0).any())
-        z = layer.outputs()
-        positive = layer.map.forward(a.clamp(min=0) if self._signed else a, self._up)
-        if self._signed:
-            positive = positive + layer.map.forward(a.clamp(max=0), self._down)
+    def __init__(self, layer: Layer, gamma: float) -> None:
+        self._layer, self._gamma = layer, gamma
+        self._parts = parts = _Signed(layer)
+        z, up, down = parts.positive + parts.negative, parts.positive, parts.negative
         self._bias_up = self._bias_down = None
         if layer.bias is not None:
             self._bias_up, self._bias_down = layer.bias.clamp(min=0), layer.bias.clamp(max=0)
-            positive = positive + self._bias_up
-        # At least the output itself, which rounding could deny.
-        size = torch.where(z > 0, torch.maximum(positive, z), torch.maximum(positive - z, -z))
-        size = self._gamma * size if self._plus else z.abs() + self._gamma * size
+            z, up, down = z + layer.bias, up + self._bias_up, down + self._bias_down
+        size = z.abs() + gamma * torch.where(z > 0, up, -down)
         self._share = z.abs() / torch.where(size > 0, size, 1)
-        self._above, self._below = (z > 0), (z < 0)
+        self._above, self._below = z > 0, z < 0
 
     def pass_on(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`Rule`."""
         layer = self._layer
         s = c * self._share
-        above, below = s * self._above, s * self._below
-        inputs = layer.back(above, self._up) + layer.back(below, self._down)
-        if self._signed:
-            other = layer.back(above, self._down) + layer.back(below, self._up)
-            inputs = torch.where(layer.a > 0, inputs, other)
-        biases = _times(above, self._bias_up) + _times(below, self._bias_down)
-        if not self._plus:
-            inputs = layer.back(s, layer.weight) + self._gamma * inputs
-            biases = _times(s, layer.bias) + self._gamma * biases
-        return inputs, biases, torch.zeros_like(c)
+        above, below = self._gamma * s * self._above, self._gamma * s * self._below
+        biases = _times(s, layer.bias) + _times(above, self._bias_up) + _times(below, self._bias_down)
+        return layer.back(s, layer.weight) + self._parts.back(above, below), biases, torch.zeros_like(c)
+
+
+class ZPlus:
+    """Contributions of the output's own sign count alone, and the bias does not; where there are none, it takes all."""
+
+    relevance: ClassVar[bool] = False
+
+    def __init__(self, layer: Layer) -> None:
+        self._parts = parts = _Signed(layer)
+        z = parts.positive + parts.negative
+        self._outputs = z if layer.bias is None else z + layer.bias
+        self._above, self._below = self._outputs > 0, self._outputs < 0
+        size = torch.where(self._above, parts.positive, -parts.negative)
+        self._some = size > 16 * torch.finfo(z.dtype).eps * self._outputs.abs()
+        self._share = torch.where(self._some, self._outputs.abs() / torch.where(self._some, size, 1), 0)
+
+    def pass_on(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """See :class:`Rule`."""
+        s = c * self._share
+        inputs = self._parts.back(s * self._above, s * self._below)
+        return inputs, c * self._outputs * ~self._some, torch.zeros_like(c)
 
 
 class ZBox:

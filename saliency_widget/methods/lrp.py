@@ -11,7 +11,7 @@ import torch
 
 from saliency_widget.engine.lrp import RelevanceRules
 from saliency_widget.engine.lrp_operators import Composite, Named
-from saliency_widget.engine.lrp_rules import Box, Epsilon, Flat, Gamma, ZBox
+from saliency_widget.engine.lrp_rules import Box, Epsilon, Flat, Gamma, ZBox, ZPlus
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Estimate, Method, register
@@ -27,14 +27,15 @@ class LRP(Method):
     its inputs, where ``q_jk`` is by the rule of the layer
 
     - epsilon: ``a_j w_jk``, with ``epsilon rms(z) sign(z_k)`` added to the denominator;
-    - gamma: ``a_j w_jk``, those of the sign of ``z_k`` counting ``1 + gamma`` times;
-    - z-plus: those of the sign of ``z_k`` alone. Where inputs and outputs are positive, as in a ReLU network, this is
-      the rule of alpha 1 and beta 0, and gamma is the usual one;
+    - gamma: ``a_j w_jk``, those of the sign of ``z_k`` counting ``1 + gamma`` times. Where inputs and outputs are
+      positive, as in a ReLU network, this is the usual rule;
+    - z-plus: those of the sign of ``z_k`` alone, which likewise becomes the usual rule (alpha 1, beta 0);
     - z-box, for the first layer: ``x_j w_jk - l_j max(w_jk, 0) - h_j min(w_jk, 0)``, black and white being ``l`` and
-      ``h``, without the bias;
-    - flat, for the first layer: 1, without the bias.
+      ``h``;
+    - flat, for the first layer: 1.
 
-    The bias takes its share ``q_bk``, formed in the same way. The rest of the network:
+    In the epsilon and gamma rules, the bias takes its share ``q_bk``, formed in the same way; the others pass all on
+    (``q_bk = 0``), except for units that no input explains. The rest of the network:
 
     - BatchNorm after a convolution, or a linear layer, is merged into it; elsewhere it is what it is, an affine layer.
       LayerNorm and GroupNorm are one too, their standard deviations being taken as given.
@@ -63,6 +64,7 @@ class LRP(Method):
         "epsilon"           epsilon      epsilon       epsilon
         "epsilon-plus"      z-plus       epsilon       z-plus
         "epsilon-plus-flat" z-plus       epsilon       flat
+        "epsilon-plus-box"  z-plus       epsilon       z-box
         "epsilon-gamma-box" gamma        epsilon       z-box
         =================== ============ ============= =====================
 
@@ -70,8 +72,7 @@ class LRP(Method):
         The stabiliser of the epsilon rule, as a fraction of the root mean square of the layer's outputs. 0 makes the
         composite "epsilon" equal to pixel x gradient wherever all activations are piecewise linear through 0.
     gamma
-        How much more contributions of the output's own sign count in the gamma rule. 0 is epsilon 0; z-plus is its
-        limit.
+        How much more contributions of the output's own sign count in the gamma rule. 0 is epsilon 0.
 
     Raises
     ------
@@ -105,7 +106,7 @@ class LRP(Method):
     https://arxiv.org/abs/1912.09818
     """
 
-    composite: str = "epsilon-gamma-box"
+    composite: str = "epsilon-plus-box"
     epsilon: float = 1e-6
     gamma: float = 0.25
 
@@ -148,7 +149,7 @@ class LRP(Method):
         yield Estimate(values=relevance[0], scores=scores[0], done=1, total=1, final=True, quality=quality)
 
 
-_PLUS = Named("z-plus", lambda layer, box: Gamma(layer, 0, plus=True))
+_PLUS = Named("z-plus", lambda layer, box: ZPlus(layer))
 _BOX = Named("z-box", lambda layer, box: ZBox(layer, _known(box)))
 _FLAT = Named("flat", lambda layer, box: Flat(layer, _known(box)))
 
@@ -170,6 +171,7 @@ COMPOSITES: dict[str, Callable[[float, float], Composite]] = {
     "epsilon": lambda epsilon, gamma: Composite(_epsilon(epsilon), _epsilon(epsilon)),
     "epsilon-plus": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon)),
     "epsilon-plus-flat": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon), _FLAT),
+    "epsilon-plus-box": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon), _BOX),
     "epsilon-gamma-box": lambda epsilon, gamma: Composite(_gamma(gamma), _epsilon(epsilon), _BOX),
 }
 """The rules of each composite, from epsilon and gamma."""
