@@ -3,7 +3,7 @@
 The weights of the demo model are exchanged for those of a new one, from the output down, and each method explains the
 same class on the same photographs again. A map that looks the same shows the picture, not the model.
 
-    python benchmarks/randomisation.py [--methods gradient,grad-cam] [--photographs chelsea,coffee] [--seeds 1]
+    python benchmarks/randomisation.py [--methods gradient,grad-cam] [--photographs chelsea,coffee] [--seeds 3]
 
 writes docs/randomisation.md.
 """
@@ -51,17 +51,16 @@ STAGES: dict[str, tuple[str, ...]] = {
 HEAD = """\
 # Do the maps depend on what the model has learnt?
 
-The test of Adebayo et al. (2018), "Sanity Checks for Saliency Maps",
-https://arxiv.org/abs/1810.03292, on the demo model ({model}). The weights are exchanged for those
-of a newly initialised model, from the output down, and the class that the trained model predicts is
-explained again. The numbers are rank correlations (Spearman) of the maps' magnitudes with those of
-the trained model: 1 is the same map, 0 no relation. Mean over {photographs}, {seeds}.
+The test of Adebayo et al. (2018), "Sanity Checks for Saliency Maps", https://arxiv.org/abs/1810.03292, on the demo
+model ({model}). The weights are exchanged for those of a newly initialised model, from the output down, and
+the class that the trained model predicts is explained again. The numbers are rank correlations (Spearman) of the maps'
+magnitudes with those of the trained model: 1 is the same map, 0 no relation; in one column of the signed maps. Mean
+over {photographs}; {seeds}.
 
-A method whose map survives the exchange of everything shows the picture, much as an edge detector
-would, and says little about the model. *Edges* is the rank correlation of the trained model's map
-with the photograph's edges (the magnitude of its Sobel gradient, on the grid of the map), for
-comparison; *another photograph* that with the map of the same method on
-the next photograph: what two maps share by chance and because things stand in the middle.
+A method whose map survives the exchange of everything shows the picture, much as an edge detector would, and says
+little about the model. *Edges* is the rank correlation of the trained model's map with the photograph's edges (the
+magnitude of its Sobel gradient, on the grid of the map), for comparison; *another photograph* is that with the map of
+the same method on the next photograph: what two maps share by chance, and because things stand in the middle.
 
 Written by `benchmarks/randomisation.py`; torch {torch}.
 """
@@ -77,6 +76,8 @@ class Row:
         Of the method.
     stages
         Mean rank correlation by stage; None where the method refused the model.
+    signed
+        The mean rank correlation of the signed maps, summed over channels, where everything is exchanged.
     edges, other
         The comparisons.
     seconds
@@ -85,6 +86,7 @@ class Row:
 
     label: str
     stages: dict[str, float | None]
+    signed: float | None
     edges: float
     other: float | None
     seconds: float
@@ -137,9 +139,8 @@ def edges(picture: npt.NDArray[np.uint8], shape: tuple[int, int]) -> npt.NDArray
     """The magnitude of a picture's Sobel gradient, averaged over the cells of a grid."""
     grey = torch.from_numpy(picture.astype(np.float64)).mean(-1)[None, None]
     kernel = torch.tensor([[1.0, 0, -1], [2, 0, -2], [1, 0, -1]], dtype=torch.float64)
-    across = nn.functional.conv2d(
-        nn.functional.pad(grey, (1, 1, 1, 1), "replicate"), torch.stack([kernel, kernel.T])[:, None]
-    )
+    framed = nn.functional.pad(grey, (1, 1, 1, 1), "replicate")
+    across = nn.functional.conv2d(framed, torch.stack([kernel, kernel.T])[:, None])
     found: npt.NDArray[Any] = nn.functional.adaptive_avg_pool2d(across.norm(dim=1, keepdim=True), shape)[0, 0].numpy()
     return found
 
@@ -166,6 +167,7 @@ def examine(
     if not whole:
         raise SaliencyError(f"{method.name} does not explain the demo model")
     kept: dict[str, float | None] = {}
+    signed: list[float] = []
     for stage in stages:
         values = []
         for seed in seeds:
@@ -174,6 +176,8 @@ def examine(
                 after = explained(model, name, method, targets[name])
                 if after is not None and np.isfinite(after.values).all():
                     values.append(rank_correlation(magnitude(before.values), magnitude(after.values)))
+                    if stage == "everything":
+                        signed.append(rank_correlation(before.values.sum(axis=0), after.values.sum(axis=0)))
         kept[stage] = float(np.mean(values)) if values else None
     names = list(whole)
     maps = [magnitude(whole[name].values) for name in names]
@@ -186,6 +190,7 @@ def examine(
     return Row(
         method.label,
         kept,
+        float(np.mean(signed)) if signed else None,
         float(np.mean(sobel)),
         float(np.mean(pairs)) if pairs else None,
         time.perf_counter() - began,
@@ -200,10 +205,11 @@ def page(rows: Sequence[Row], photographs: Sequence[str], seeds: Sequence[int]) 
         seeds="one new model" if len(seeds) == 1 else f"{len(seeds)} new models",
         torch=torch.__version__.partition("+")[0],
     )
-    lines = [f"| method | {' | '.join(STAGES)} | edges | another photograph |", "|---|" + "---|" * (len(STAGES) + 2)]
+    heads = ["method", *STAGES, "everything, signed", "edges", "another photograph"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for row in sorted(rows, key=lambda row: abs(row.stages["everything"] or 0)):
-        cells = [number(row.stages[stage]) for stage in STAGES]
-        lines.append(f"| {row.label} | {' | '.join(cells)} | {number(row.edges)} | {number(row.other)} |")
+        numbers = [*(row.stages[stage] for stage in STAGES), row.signed, row.edges, row.other]
+        lines.append(f"| {row.label} | {' | '.join(map(number, numbers))} |")
     return "\n".join([head, *lines, ""])
 
 
@@ -217,7 +223,7 @@ def main(say: Callable[[str], None] = print) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--methods", help="names, with commas between them (default: all)")
     parser.add_argument("--photographs", default=",".join(PHOTOGRAPHS), help="names of the demo's photographs")
-    parser.add_argument("--seeds", type=int, default=1, help="how many new models")
+    parser.add_argument("--seeds", type=int, default=3, help="how many new models")
     arguments = parser.parse_args()
     photographs = arguments.photographs.split(",")
     seeds = range(arguments.seeds)
