@@ -26,6 +26,9 @@ class Layered:
     def __init__(self, problem: Problem) -> None:
         # The picture itself comes first, because it binds the targets.
         _ = problem.targets
+        if problem._run.plan is None:
+            with problem.running():
+                pass
         assert problem._run.plan is not None
         self._problem = problem
         self._row = problem.pixels[None]
