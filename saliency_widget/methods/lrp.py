@@ -34,8 +34,8 @@ class LRP(Method):
       ``h``;
     - flat, for the first layer: 1.
 
-    In the epsilon and gamma rules, the bias takes its share ``q_bk``, formed in the same way; the others pass all on
-    (``q_bk = 0``), except for units that no input explains. The rest of the network:
+    The bias takes its share ``q_bk``, formed in the same way, except in the rules for the first layer (``q_bk = 0``).
+    The rest of the network:
 
     - BatchNorm after a convolution, or a linear layer, is merged into it; elsewhere it is what it is, an affine layer.
       LayerNorm and GroupNorm are one too, their standard deviations being taken as given.
@@ -73,6 +73,10 @@ class LRP(Method):
         composite "epsilon" equal to pixel x gradient wherever all activations are piecewise linear through 0.
     gamma
         How much more contributions of the output's own sign count in the gamma rule. 0 is epsilon 0.
+    biases
+        "absorb"; or "ignore": in the z-plus rule, too, biases take no share, except all of a unit that no input
+        explains. More of the score arrives at the pixels, but units that owe their value to the bias pass it on to
+        small contributions, and rounding to float32 shows.
 
     Raises
     ------
@@ -109,6 +113,7 @@ class LRP(Method):
     composite: str = "epsilon-plus-box"
     epsilon: float = 1e-6
     gamma: float = 0.25
+    biases: str = "absorb"
 
     name: ClassVar[str] = "lrp"
     label: ClassVar[str] = "LRP"
@@ -119,6 +124,8 @@ class LRP(Method):
         if self.composite not in COMPOSITES:
             names = ", ".join(map(repr, COMPOSITES))
             raise InputError("composite", self.composite, "is no composite of rules", f"Give one of {names}.")
+        if self.biases not in ("absorb", "ignore"):
+            raise InputError("biases", self.biases, "says not what a bias does", "Give 'absorb' or 'ignore'.")
         for argument, usual in (("epsilon", 1e-6), ("gamma", 0.25)):
             value = getattr(self, argument)
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -127,7 +134,7 @@ class LRP(Method):
 
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield the one estimate there is."""
-        composite = COMPOSITES[self.composite](self.epsilon, self.gamma)
+        composite = COMPOSITES[self.composite](self)
         pixels = problem.pixels
         notes: list[str] = []
         if problem.variable == PIXEL:
@@ -149,7 +156,6 @@ class LRP(Method):
         yield Estimate(values=relevance[0], scores=scores[0], done=1, total=1, final=True, quality=quality)
 
 
-_PLUS = Named("z-plus", lambda layer, box: ZPlus(layer))
 _BOX = Named("z-box", lambda layer, box: ZBox(layer, _known(box)))
 _FLAT = Named("flat", lambda layer, box: Flat(layer, _known(box)))
 
@@ -162,19 +168,23 @@ def _gamma(gamma: float) -> Named:
     return Named("gamma", lambda layer, box: Gamma(layer, gamma))
 
 
+def _plus(biases: str) -> Named:
+    return Named("z-plus", lambda layer, box: ZPlus(layer, absorb=biases == "absorb"))
+
+
 def _known(box: Box | None) -> Box:
     assert box is not None, "a rule for the first layer stands only there"
     return box
 
 
-COMPOSITES: dict[str, Callable[[float, float], Composite]] = {
-    "epsilon": lambda epsilon, gamma: Composite(_epsilon(epsilon), _epsilon(epsilon)),
-    "epsilon-plus": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon)),
-    "epsilon-plus-flat": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon), _FLAT),
-    "epsilon-plus-box": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon), _BOX),
-    "epsilon-gamma-box": lambda epsilon, gamma: Composite(_gamma(gamma), _epsilon(epsilon), _BOX),
+COMPOSITES: dict[str, Callable[[LRP], Composite]] = {
+    "epsilon": lambda lrp: Composite(_epsilon(lrp.epsilon), _epsilon(lrp.epsilon)),
+    "epsilon-plus": lambda lrp: Composite(_plus(lrp.biases), _epsilon(lrp.epsilon)),
+    "epsilon-plus-flat": lambda lrp: Composite(_plus(lrp.biases), _epsilon(lrp.epsilon), _FLAT),
+    "epsilon-plus-box": lambda lrp: Composite(_plus(lrp.biases), _epsilon(lrp.epsilon), _BOX),
+    "epsilon-gamma-box": lambda lrp: Composite(_gamma(lrp.gamma), _epsilon(lrp.epsilon), _BOX),
 }
-"""The rules of each composite, from epsilon and gamma."""
+"""The rules of each composite, from the method's parameters."""
 
 # Of the score: more than rounding adds up to.
 _NOTABLE = 1e-3
