@@ -50,8 +50,9 @@ class LRP(Method):
     - Preprocessing belongs to the network: relevance is that of pixels against black. What a black picture makes of the
       first layer counts as its bias.
 
-    Cost: on the order of 2 f + b, and for each layer with the z-plus or gamma rule 2 to 3 more passes through it
-    forward and 1 to 2 back; of several targets, the passes forward are shared.
+    Cost: 2 f + b, one forward pass of which proves that the scores are those of the plain model; on the way back, each
+    layer is run forward once more (epsilon) or two to four times (the other rules), for all targets together, and back
+    once to five times, for each. On the demo model and one CPU core: 3 (epsilon) to 5 times the plain gradient.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ class LRP(Method):
 
     epsilon
         The stabiliser of the epsilon rule, as a fraction of the root mean square of the layer's outputs. 0 makes the
-        composite "epsilon" equal to pixel x gradient wherever all activations are piecewise linear through 0.
+        composite "epsilon" equal to pixel x gradient in a network whose activations are ReLU or LeakyReLU.
     gamma
         How much more contributions of the output's own sign count in the gamma rule. 0 is epsilon 0.
     biases
@@ -90,10 +91,12 @@ class LRP(Method):
     the sum of the map; "biases" and "stabiliser", what these absorbed; "elsewhere", the remainder, if there is any.
     None stands for a fraction of a score of zero.
 
-    Known failings: the rules are chosen by what the maps look like, and other rules give other maps. With z-plus in all
-    convolutions the map converges to the same one for every class up to its sign and size, and changes little when the
-    weights above are randomised (Sixt et al. 2020). Relevance is zero where the picture is black, except by the rules
-    for the first layer.
+    Known failings: the rules are chosen by what the maps look like, and other rules give other maps. With z-plus or
+    gamma in all convolutions, a map says little about the class and the layers above (Sixt et al. 2020): on the demo
+    model and three photographs, the maps of the two most likely classes correlate at 0.99 (gradient: 0.54 to 0.97), and
+    when the last layer is made random, |map| keeps a rank correlation of 0.88 to 0.99 (gradient: 0.33 to 0.48). The
+    biases of normalisation layers take their share in each of them: of the demo model's logit, less than 2 % arrives
+    at the pixels. By the rules that multiply by the pixel, relevance is zero where the picture is black.
 
     References
     ----------
@@ -110,7 +113,7 @@ class LRP(Method):
     https://arxiv.org/abs/1912.09818
     """
 
-    composite: str = "epsilon-plus-box"
+    composite: str = "epsilon-gamma-box"
     epsilon: float = 1e-6
     gamma: float = 0.25
     biases: str = "absorb"

@@ -699,6 +699,16 @@ def test_rows_do_not_depend_on_the_chunk(composite: str) -> None:
         assert torch.allclose(ledger, ledgers[0], rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad, torch.enable_grad])
+def test_the_callers_mode_makes_no_difference(mode: Callable[[], Any]) -> None:
+    expected, *_ = relevance(network("relu_", "sigmoid", frozen=False), given(), LRP())
+    model = network("relu_", "sigmoid", frozen=False)
+    with mode():
+        values, _, (quality,) = relevance(model, given(), LRP())
+        assert torch.equal(values, expected)
+    assert accounted(quality) == pytest.approx(1, abs=1e-9)
+
+
 def test_of_a_probability_the_first_order_part_is_distributed() -> None:
     values, scores, (quality,) = relevance(small(bias=False), given(), LRP("epsilon", epsilon=0), Probability(1))
     total = values.sum().item()
@@ -735,7 +745,7 @@ def test_the_unit_is_that_of_the_score() -> None:
     result = sw.explain(small().float().eval(), image, method="lrp", target=1, preprocess="none")
     assert isinstance(result, sw.Attribution)
     assert result.unit == "logit"
-    assert result.quality["rules"] == "1 z-box, 1 z-plus, 1 epsilon"
+    assert result.quality["rules"] == "1 z-box, 1 gamma, 1 epsilon"
     assert sw.explain(small().float().eval(), image, target=1, preprocess="none").unit == "logit per full-scale pixel"
 
 
