@@ -204,24 +204,33 @@ class Gamma:
 
 
 class ZPlus:
-    """Contributions of the output's own sign count alone, and the bias does not; where there are none, it takes all."""
+    """Contributions of the output's own sign count alone; where there are none, the bias takes all.
+
+    The z-plus rule (alpha 1, beta 0), in the form that holds for inputs and outputs of either sign.
+    """
 
     relevance: ClassVar[bool] = False
 
-    def __init__(self, layer: Layer) -> None:
+    def __init__(self, layer: Layer, *, absorb: bool) -> None:
         self._parts = parts = _Signed(layer)
-        z = parts.positive + parts.negative
-        self._outputs = z if layer.bias is None else z + layer.bias
-        self._above, self._below = self._outputs > 0, self._outputs < 0
-        size = torch.where(self._above, parts.positive, -parts.negative)
-        self._some = size > 16 * torch.finfo(z.dtype).eps * self._outputs.abs()
-        self._share = torch.where(self._some, self._outputs.abs() / torch.where(self._some, size, 1), 0)
+        z, up, down = parts.positive + parts.negative, parts.positive, parts.negative
+        self._bias_up = self._bias_down = None
+        if layer.bias is not None:
+            z = z + layer.bias
+            if absorb:
+                self._bias_up, self._bias_down = layer.bias.clamp(min=0), layer.bias.clamp(max=0)
+                up, down = up + self._bias_up, down + self._bias_down
+        self._outputs, self._above, self._below = z, z > 0, z < 0
+        size = torch.where(self._above, up, -down)
+        self._some = size > 16 * torch.finfo(z.dtype).eps * z.abs()
+        self._share = torch.where(self._some, z.abs() / torch.where(self._some, size, 1), 0)
 
     def pass_on(self, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """See :class:`Rule`."""
         s = c * self._share
-        inputs = self._parts.back(s * self._above, s * self._below)
-        return inputs, c * self._outputs * ~self._some, torch.zeros_like(c)
+        above, below = s * self._above, s * self._below
+        biases = _times(above, self._bias_up) + _times(below, self._bias_down) + c * self._outputs * ~self._some
+        return self._parts.back(above, below), biases, torch.zeros_like(c)
 
 
 class ZBox:

@@ -25,7 +25,9 @@ class GuidedBackprop(Method):
 
     Known failings: the map is no derivative of anything. It hardly depends on the score or on the weights above the
     first layers: it stays the same when they are randomised (Adebayo et al. 2018), because it partly reconstructs the
-    picture (Nie et al. 2018). Look at edges with it, and not for reasons.
+    picture (Nie et al. 2018). On the demo model and three photographs, the maps of the most likely class and of one in
+    the middle of the ranking correlate at 0.99 or more (gradient: -0.15 to 0.26), and when the last layer is made
+    random, |map| keeps a rank correlation of 0.99 (gradient: 0.33 to 0.48). Look at edges with it, and not for reasons.
 
     Raises
     ------

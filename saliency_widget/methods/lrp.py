@@ -34,8 +34,8 @@ class LRP(Method):
       ``h``;
     - flat, for the first layer: 1.
 
-    In the epsilon and gamma rules, the bias takes its share ``q_bk``, formed in the same way; the others pass all on
-    (``q_bk = 0``), except for units that no input explains. The rest of the network:
+    The bias takes its share ``q_bk``, formed in the same way, except in the rules for the first layer (``q_bk = 0``).
+    The rest of the network:
 
     - BatchNorm after a convolution, or a linear layer, is merged into it; elsewhere it is what it is, an affine layer.
       LayerNorm and GroupNorm are one too, their standard deviations being taken as given.
@@ -50,8 +50,9 @@ class LRP(Method):
     - Preprocessing belongs to the network: relevance is that of pixels against black. What a black picture makes of the
       first layer counts as its bias.
 
-    Cost: on the order of 2 f + b, and for each layer with the z-plus or gamma rule 2 to 3 more passes through it
-    forward and 1 to 2 back; of several targets, the passes forward are shared.
+    Cost: 2 f + b, one forward pass of which proves that the scores are those of the plain model; on the way back, each
+    layer is run forward once more (epsilon) or two to four times (the other rules), for all targets together, and back
+    once to five times, for each. On the demo model and one CPU core: 3 (epsilon) to 5 times the plain gradient.
 
     Parameters
     ----------
@@ -70,9 +71,13 @@ class LRP(Method):
 
     epsilon
         The stabiliser of the epsilon rule, as a fraction of the root mean square of the layer's outputs. 0 makes the
-        composite "epsilon" equal to pixel x gradient wherever all activations are piecewise linear through 0.
+        composite "epsilon" equal to pixel x gradient in a network whose activations are ReLU or LeakyReLU.
     gamma
         How much more contributions of the output's own sign count in the gamma rule. 0 is epsilon 0.
+    biases
+        "absorb"; or "ignore": in the z-plus rule, too, biases take no share, except all of a unit that no input
+        explains. More of the score arrives at the pixels, but units that owe their value to the bias pass it on to
+        small contributions, and rounding to float32 shows.
 
     Raises
     ------
@@ -86,10 +91,12 @@ class LRP(Method):
     the sum of the map; "biases" and "stabiliser", what these absorbed; "elsewhere", the remainder, if there is any.
     None stands for a fraction of a score of zero.
 
-    Known failings: the rules are chosen by what the maps look like, and other rules give other maps. With z-plus in all
-    convolutions the map converges to the same one for every class up to its sign and size, and changes little when the
-    weights above are randomised (Sixt et al. 2020). Relevance is zero where the picture is black, except by the rules
-    for the first layer.
+    Known failings: the rules are chosen by what the maps look like, and other rules give other maps. With z-plus or
+    gamma in all convolutions, a map says little about the class and the layers above (Sixt et al. 2020): on the demo
+    model and three photographs, the maps of the two most likely classes correlate at 0.99 (gradient: 0.54 to 0.97), and
+    when the last layer is made random, |map| keeps a rank correlation of 0.88 to 0.99 (gradient: 0.33 to 0.48). The
+    biases of normalisation layers take their share in each of them: of the demo model's logit, less than 2 % arrives
+    at the pixels. By the rules that multiply by the pixel, relevance is zero where the picture is black.
 
     References
     ----------
@@ -106,9 +113,10 @@ class LRP(Method):
     https://arxiv.org/abs/1912.09818
     """
 
-    composite: str = "epsilon-plus-box"
+    composite: str = "epsilon-gamma-box"
     epsilon: float = 1e-6
     gamma: float = 0.25
+    biases: str = "absorb"
 
     name: ClassVar[str] = "lrp"
     label: ClassVar[str] = "LRP"
@@ -119,6 +127,8 @@ class LRP(Method):
         if self.composite not in COMPOSITES:
             names = ", ".join(map(repr, COMPOSITES))
             raise InputError("composite", self.composite, "is no composite of rules", f"Give one of {names}.")
+        if self.biases not in ("absorb", "ignore"):
+            raise InputError("biases", self.biases, "says not what a bias does", "Give 'absorb' or 'ignore'.")
         for argument, usual in (("epsilon", 1e-6), ("gamma", 0.25)):
             value = getattr(self, argument)
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -127,7 +137,7 @@ class LRP(Method):
 
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield the one estimate there is."""
-        composite = COMPOSITES[self.composite](self.epsilon, self.gamma)
+        composite = COMPOSITES[self.composite](self)
         pixels = problem.pixels
         notes: list[str] = []
         if problem.variable == PIXEL:
@@ -149,7 +159,6 @@ class LRP(Method):
         yield Estimate(values=relevance[0], scores=scores[0], done=1, total=1, final=True, quality=quality)
 
 
-_PLUS = Named("z-plus", lambda layer, box: ZPlus(layer))
 _BOX = Named("z-box", lambda layer, box: ZBox(layer, _known(box)))
 _FLAT = Named("flat", lambda layer, box: Flat(layer, _known(box)))
 
@@ -162,19 +171,23 @@ def _gamma(gamma: float) -> Named:
     return Named("gamma", lambda layer, box: Gamma(layer, gamma))
 
 
+def _plus(biases: str) -> Named:
+    return Named("z-plus", lambda layer, box: ZPlus(layer, absorb=biases == "absorb"))
+
+
 def _known(box: Box | None) -> Box:
     assert box is not None, "a rule for the first layer stands only there"
     return box
 
 
-COMPOSITES: dict[str, Callable[[float, float], Composite]] = {
-    "epsilon": lambda epsilon, gamma: Composite(_epsilon(epsilon), _epsilon(epsilon)),
-    "epsilon-plus": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon)),
-    "epsilon-plus-flat": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon), _FLAT),
-    "epsilon-plus-box": lambda epsilon, gamma: Composite(_PLUS, _epsilon(epsilon), _BOX),
-    "epsilon-gamma-box": lambda epsilon, gamma: Composite(_gamma(gamma), _epsilon(epsilon), _BOX),
+COMPOSITES: dict[str, Callable[[LRP], Composite]] = {
+    "epsilon": lambda lrp: Composite(_epsilon(lrp.epsilon), _epsilon(lrp.epsilon)),
+    "epsilon-plus": lambda lrp: Composite(_plus(lrp.biases), _epsilon(lrp.epsilon)),
+    "epsilon-plus-flat": lambda lrp: Composite(_plus(lrp.biases), _epsilon(lrp.epsilon), _FLAT),
+    "epsilon-plus-box": lambda lrp: Composite(_plus(lrp.biases), _epsilon(lrp.epsilon), _BOX),
+    "epsilon-gamma-box": lambda lrp: Composite(_gamma(lrp.gamma), _epsilon(lrp.epsilon), _BOX),
 }
-"""The rules of each composite, from epsilon and gamma."""
+"""The rules of each composite, from the method's parameters."""
 
 # Of the score: more than rounding adds up to.
 _NOTABLE = 1e-3

@@ -349,6 +349,14 @@ def test_a_checkpoint_would_recompute_without_the_rule_and_is_refused(classes: s
         mapped(Checkpointed(F.relu).double().eval(), GuidedBackprop(), 0, 1, classes=classes)
 
 
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad])
+def test_the_callers_mode_makes_no_difference(mode: Callable[[], Any]) -> None:
+    expected, *_ = mapped(net(nn.ReLU(inplace=True)), GuidedBackprop())
+    model = net(nn.ReLU(inplace=True))
+    with mode():
+        assert torch.equal(mapped(model, GuidedBackprop())[0], expected)
+
+
 def test_not_a_number_is_not_hidden() -> None:
     model = net(F.relu)
     with torch.no_grad():

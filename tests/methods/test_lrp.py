@@ -113,10 +113,21 @@ def test_z_plus_by_hand() -> None:
     # First unit, 3.75: all of the first pixel. Second, 0.25: 1 of the first, 0.25 of the second: 0.2 and 0.05.
     values, scores, (quality,) = relevance(model, prepared, LRP("epsilon-plus"), 0)
     assert scores[0].item() == pytest.approx(4)
+    assert values[0, :, 0, 0].tolist() == pytest.approx([1.45, 0.05], rel=1e-12)
+    assert quality["conserved"] == pytest.approx(1.5 / 4)
+    assert quality["biases"] == pytest.approx(2.5 / 4)
+    assert quality["rules"] == "2 z-plus"
+    values, _, (quality,) = relevance(model, prepared, LRP("epsilon-plus", biases="ignore"), 0)
     assert values[0, :, 0, 0].tolist() == pytest.approx([3.95, 0.05], rel=1e-12)
     assert quality["conserved"] == pytest.approx(1)
     assert quality["biases"] == 0
-    assert quality["rules"] == "2 z-plus"
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[-1.0, -1.0], [2.0, 1.0]])[:, :, None, None])
+    # First unit: -0.5 - 0.25 + 1 = 0.25. Its 0.75 of the score, 1, no pixel explains.
+    for biases in ("absorb", "ignore"):
+        values, _, (quality,) = relevance(model, prepared, LRP("epsilon-plus", biases=biases), 0)
+        assert values[0, :, 0, 0].tolist() == pytest.approx([0.2, 0.05], rel=1e-12)
+        assert quality["biases"] == pytest.approx(0.75)
 
 
 def _matrix_of(layer: nn.Module, shape: torch.Size) -> tuple[Tensor, Tensor]:
@@ -162,8 +173,12 @@ def _gamma(gamma: float) -> Callable[..., Tensor]:
 
 
 def _plus(a: Tensor, w: Tensor, b: Tensor, carried: Tensor) -> Tensor:
-    w = w.clamp(min=0)
-    return _shared(a[:, None] * w, a @ w, carried)
+    w, b = w.clamp(min=0), b.clamp(min=0)
+    return _shared(a[:, None] * w, a @ w + b, carried)
+
+
+def _ignoring(a: Tensor, w: Tensor, b: Tensor, carried: Tensor) -> Tensor:
+    return _plus(a, w, torch.zeros_like(b), carried)
 
 
 def _box(a: Tensor, w: Tensor, b: Tensor, carried: Tensor) -> Tensor:
@@ -182,7 +197,7 @@ def _flat(a: Tensor, w: Tensor, b: Tensor, carried: Tensor) -> Tensor:
         (LRP("epsilon", epsilon=0.25), [_epsilon(0.25)] * 3),
         (LRP("epsilon-plus", epsilon=0.1), [_plus, _plus, _epsilon(0.1)]),
         (LRP("epsilon-plus-flat", epsilon=0), [_flat, _plus, _epsilon(0)]),
-        (LRP("epsilon-plus-box", epsilon=0), [_box, _plus, _epsilon(0)]),
+        (LRP("epsilon-plus-box", epsilon=0, biases="ignore"), [_box, _ignoring, _epsilon(0)]),
         (LRP("epsilon-gamma-box", epsilon=0.1, gamma=0.4), [_box, _gamma(0.4), _epsilon(0.1)]),
     ],
     ids=COMPOSITES,
@@ -494,7 +509,7 @@ def test_equals_captum_on_a_sequence_of_modules(composite: str) -> None:
     for layer in model:
         layer.rule = convolution() if isinstance(layer, nn.Conv2d) else lrp_rules.EpsilonRule(1e-12)
     theirs = captum.LRP(model).attribute(prepared.input.double()[None].requires_grad_(), target=4)
-    rules = COMPOSITES[composite](1e-12, 0.25)
+    rules = COMPOSITES[composite](LRP(epsilon=1e-12, biases="ignore"))
     problem = problem_of(small(bias=biases), prepared, [4])
     ends = torch.zeros(3).double(), torch.ones(3).double()
     ours = problem.gradients(
@@ -616,6 +631,7 @@ def test_an_input_that_is_overwritten_is_refused() -> None:
         {"gamma": math.inf},
         {"gamma": "0.25"},
         {"epsilon": True},
+        {"biases": False},
     ],
 )
 def test_bad_parameters(options: dict[str, Any]) -> None:
@@ -673,7 +689,7 @@ def test_rows_do_not_depend_on_the_chunk(composite: str) -> None:
         problem = problem_of(network("silu", "sigmoid", frozen=False), given(), [0, 2], chunk=chunk)
         rows = torch.stack([problem.pixels.roll(k, 2) for k in range(5)])
         ends = torch.zeros(3).double(), torch.ones(3).double()
-        rules = RelevanceRules(COMPOSITES[composite](0.1, 0.25), problem.matrix, *ends)
+        rules = RelevanceRules(COMPOSITES[composite](LRP(epsilon=0.1)), problem.matrix, *ends)
         found.append(problem.gradients(rows, rules)[1])
         assert rules.ledger is not None
         ledgers.append(rules.ledger)
@@ -681,6 +697,16 @@ def test_rows_do_not_depend_on_the_chunk(composite: str) -> None:
     for values, ledger in zip(found[1:], ledgers[1:], strict=True):
         assert relative(values, found[0]) < 1e-11
         assert torch.allclose(ledger, ledgers[0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", [torch.inference_mode, torch.no_grad, torch.enable_grad])
+def test_the_callers_mode_makes_no_difference(mode: Callable[[], Any]) -> None:
+    expected, *_ = relevance(network("relu_", "sigmoid", frozen=False), given(), LRP())
+    model = network("relu_", "sigmoid", frozen=False)
+    with mode():
+        values, _, (quality,) = relevance(model, given(), LRP())
+        assert torch.equal(values, expected)
+    assert accounted(quality) == pytest.approx(1, abs=1e-9)
 
 
 def test_of_a_probability_the_first_order_part_is_distributed() -> None:
@@ -719,7 +745,7 @@ def test_the_unit_is_that_of_the_score() -> None:
     result = sw.explain(small().float().eval(), image, method="lrp", target=1, preprocess="none")
     assert isinstance(result, sw.Attribution)
     assert result.unit == "logit"
-    assert result.quality["rules"] == "1 z-box, 1 z-plus, 1 epsilon"
+    assert result.quality["rules"] == "1 z-box, 1 gamma, 1 epsilon"
     assert sw.explain(small().float().eval(), image, target=1, preprocess="none").unit == "logit per full-scale pixel"
 
 
