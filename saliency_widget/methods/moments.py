@@ -43,11 +43,13 @@ class Moments:
         delta = value - self.mean
         step = delta / n
         self.mean += step
-        term = delta * step * before
+        term = delta.mul_(step).mul_(before)
         if len(self.sums) > 1:
             second, third, fourth = self.sums
-            fourth += term * step**2 * (n * n - 3 * n + 3) + 6 * step**2 * second - 4 * step * third
-            third += term * step * (n - 2) - 3 * step * second
+            square = step * step
+            fourth.addcmul_(term, square, value=n * n - 3 * n + 3)
+            fourth.addcmul_(square, second, value=6).addcmul_(step, third, value=-4)
+            third.addcmul_(term, step, value=n - 2).addcmul_(step, second, value=-3)
         self.sums[0] += term
 
     def joined(self, other: Moments) -> Moments:

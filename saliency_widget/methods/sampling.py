@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from saliency_widget.engine.problem import Problem
+
+Floats = npt.NDArray[np.float64]
 
 _MOST = 64
 
@@ -67,22 +71,27 @@ def rank_agreement(one: Tensor, other: Tensor) -> list[float | None]:
     one, other
         (K, C, H, W).
     """
-    return [_correlation(_ranks(a), _ranks(b)) for a, b in zip(one, other, strict=True)]
+    found = []
+    for pair in zip(one, other, strict=True):
+        a, b = (maps.abs().amax(0).flatten().cpu().double().numpy() for maps in pair)
+        found.append(_correlation(_ranks(a), _ranks(b)) if np.isfinite(a.sum() + b.sum()) else None)
+    return found
 
 
-def _ranks(values: Tensor) -> Tensor:
-    flat = values.abs().amax(0).flatten()
-    ordered = flat.sort().values
-    below = torch.searchsorted(ordered, flat, right=False)
-    upto = torch.searchsorted(ordered, flat, right=True)
-    # NaN has no rank; the sum hands it on.
-    ranks = (below + upto).cpu().double() + 0 * flat.sum().cpu()
-    return ranks - ranks.mean()
+def _ranks(values: Floats) -> Floats:
+    """Ranks less their mean; equal values share theirs."""
+    order = values.argsort()
+    ordered = values[order]
+    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    starts = np.append(np.flatnonzero(first), len(values))
+    ranks = np.empty(len(values))
+    ranks[order] = ((starts[1:] + starts[:-1] - len(values)) / 2)[first.cumsum() - 1]
+    return ranks
 
 
-def _correlation(a: Tensor, b: Tensor) -> float | None:
-    scale = (float(a.square().sum()) * float(b.square().sum())) ** 0.5
-    return _finite(float((a * b).sum()) / scale) if scale else None
+def _correlation(a: Floats, b: Floats) -> float | None:
+    scale = ((a @ a) * (b @ b)) ** 0.5
+    return float(a @ b / scale) if scale else None
 
 
 def _finite(number: float) -> float | None:
