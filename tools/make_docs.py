@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from saliency_widget.methods.describe import Described, described_menu
@@ -30,14 +31,19 @@ def page() -> str:
     menu = described_menu()
     head = HEAD.format(example=menu[0].name, cls=menu[0].cls)
     rows = ["| name | method | what it shows |", "|---|---|---|"]
-    rows += [f"| [`{one.name}`](#{anchor(one)}) | {one.label} | {one.summary} |" for one in menu]
+    for one, anchor in zip(menu, anchors(menu), strict=True):
+        rows.append(f"| [`{one.name}`](#{anchor}) | {one.label} | {one.summary} |")
     return "\n".join([head, *rows, "", *(section(one) for one in menu)])
 
 
-def anchor(one: Described) -> str:
-    """What a Markdown viewer makes of the heading."""
-    kept = "".join(letter for letter in one.label.lower() if letter.isalnum() or letter in " -_")
-    return kept.replace(" ", "-")
+def anchors(menu: Sequence[Described]) -> list[str]:
+    """What a Markdown viewer makes of the headings: letters, and a number where two are alike (Grad-CAM, Grad-CAM++)."""
+    found: list[str] = []
+    for one in menu:
+        kept = "".join(letter for letter in one.label.lower() if letter.isalnum() or letter in " -_").replace(" ", "-")
+        before = sum(other.rpartition("-")[0] == kept or other == kept for other in found)
+        found.append(f"{kept}-{before}" if before and kept in found else kept)
+    return found
 
 
 def section(one: Described) -> str:

@@ -71,7 +71,8 @@ def describe_method(method: type[Method]) -> Described:
     # What a family of methods has in common is told once, by the class that they inherit from.
     for base in method.__mro__[1:]:
         if base is not Method and issubclass(base, Method) and base.__doc__:
-            told = {**_entries(_split(inspect.cleandoc(base.__doc__))[1].get("Parameters", "")), **told}
+            common = _entries(_split(inspect.cleandoc(base.__doc__))[1].get("Parameters", ""))
+            told = {**common, **{name: text for name, text in told.items() if not _refers(text, common.get(name))}}
     sections.pop("Attributes", None)
     parameters = tuple(
         Parameter(item.name, _default(item), told.get(item.name, "")) for item in dataclasses.fields(method)
@@ -150,6 +151,11 @@ def _entries(section: str) -> dict[str, str]:
             for name in names:
                 found[name] = f"{found[name]} {line.strip()}".strip()
     return found
+
+
+def _refers(text: str, elsewhere: str | None) -> bool:
+    """Whether a text only says where the real one stands."""
+    return bool(elsewhere) and text.startswith(("See ", "As in ")) and len(text) < 80
 
 
 def _default(item: dataclasses.Field[Any]) -> str:
