@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,12 +38,13 @@ def page() -> str:
 
 
 def anchors(menu: Sequence[Described]) -> list[str]:
-    """What a Markdown viewer makes of the headings: letters, and a number where two are alike (Grad-CAM, Grad-CAM++)."""
-    found: list[str] = []
+    """What a Markdown viewer makes of the headings; those of Grad-CAM and Grad-CAM++ are told apart by a number."""
+    seen: Counter[str] = Counter()
+    found = []
     for one in menu:
         kept = "".join(letter for letter in one.label.lower() if letter.isalnum() or letter in " -_").replace(" ", "-")
-        before = sum(other.rpartition("-")[0] == kept or other == kept for other in found)
-        found.append(f"{kept}-{before}" if before and kept in found else kept)
+        found.append(f"{kept}-{seen[kept]}" if seen[kept] else kept)
+        seen[kept] += 1
     return found
 
 
