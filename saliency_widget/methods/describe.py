@@ -15,6 +15,7 @@ from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Method, as_method, menu
 
 _HEADING = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
+_SEE = re.compile(r"(See|As in) `[^`]+`\.?\s*")
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 
 
@@ -72,7 +73,7 @@ def describe_method(method: type[Method]) -> Described:
     for base in method.__mro__[1:]:
         if base is not Method and issubclass(base, Method) and base.__doc__:
             common = _entries(_split(inspect.cleandoc(base.__doc__))[1].get("Parameters", ""))
-            told = {**common, **{name: text for name, text in told.items() if not _refers(text, common.get(name))}}
+            told = {**common, **{name: _joined(text, common.get(name, "")) for name, text in told.items()}}
     sections.pop("Attributes", None)
     parameters = tuple(
         Parameter(item.name, _default(item), told.get(item.name, "")) for item in dataclasses.fields(method)
@@ -153,9 +154,10 @@ def _entries(section: str) -> dict[str, str]:
     return found
 
 
-def _refers(text: str, elsewhere: str | None) -> bool:
-    """Whether a text only says where the real one stands."""
-    return bool(elsewhere) and text.startswith(("See ", "As in ")) and len(text) < 80
+def _joined(text: str, common: str) -> str:
+    """A text whose reference to another class stands for what is told there."""
+    refers = _SEE.match(text)
+    return f"{common} {text[refers.end() :]}".strip() if refers and common else text
 
 
 def _default(item: dataclasses.Field[Any]) -> str:
