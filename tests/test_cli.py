@@ -321,7 +321,7 @@ def test_a_method_with_parameters(
         (["--method", "nothing"], "method"),
     ):
         assert_refused(cli.main(["explain", str(cat), "--method", "scaled", *more]), capsys, words)
-    assert_refused(cli.main(["explain", str(cat), "--set", "steps=3"]), capsys, "It has none")
+    assert_refused(cli.main(["explain", str(cat), "--set", "steps=3"]), capsys, "names no parameter of gradient")
 
 
 def test_every_kind_of_score(cat: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -93,6 +93,29 @@ def test_a_docstring_is_taken_apart() -> None:
     assert one.sections == {"References": "Somebody (2020), https://example.org"}
 
 
+@dataclasses.dataclass(frozen=True)
+class _Special(_Example):
+    """Another.
+
+    Parameters
+    ----------
+    steps
+        See :class:`_Example`. Here few are enough.
+    high
+        The upper end.
+    """
+
+    name = "special"
+
+
+def test_what_a_family_has_in_common_is_told_once() -> None:
+    assert [(item.name, item.text) for item in describe_method(_Special).parameters] == [
+        ("steps", "How many, at most. Here few are enough."),
+        ("low", "The ends."),
+        ("high", "The upper end."),
+    ]
+
+
 def test_a_method_from_a_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("saliency_widget.methods.describe.as_method", lambda name: _Example())
     assert method_from_text("example", []) == _Example()

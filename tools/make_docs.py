@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from saliency_widget.methods.describe import Described, described_menu
@@ -30,14 +32,20 @@ def page() -> str:
     menu = described_menu()
     head = HEAD.format(example=menu[0].name, cls=menu[0].cls)
     rows = ["| name | method | what it shows |", "|---|---|---|"]
-    rows += [f"| [`{one.name}`](#{anchor(one)}) | {one.label} | {one.summary} |" for one in menu]
+    for one, anchor in zip(menu, anchors(menu), strict=True):
+        rows.append(f"| [`{one.name}`](#{anchor}) | {one.label} | {one.summary} |")
     return "\n".join([head, *rows, "", *(section(one) for one in menu)])
 
 
-def anchor(one: Described) -> str:
-    """What a Markdown viewer makes of the heading."""
-    kept = "".join(letter for letter in one.label.lower() if letter.isalnum() or letter in " -_")
-    return kept.replace(" ", "-")
+def anchors(menu: Sequence[Described]) -> list[str]:
+    """What a Markdown viewer makes of the headings; those of Grad-CAM and Grad-CAM++ are told apart by a number."""
+    seen: Counter[str] = Counter()
+    found = []
+    for one in menu:
+        kept = "".join(letter for letter in one.label.lower() if letter.isalnum() or letter in " -_").replace(" ", "-")
+        found.append(f"{kept}-{seen[kept]}" if seen[kept] else kept)
+        seen[kept] += 1
+    return found
 
 
 def section(one: Described) -> str:

@@ -15,6 +15,7 @@ from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Method, as_method, menu
 
 _HEADING = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
+_SEE = re.compile(r"(See|As in) `[^`]+`\.?\s*")
 _ROLE = re.compile(r":\w+:`~?([^`]+)`")
 
 
@@ -71,7 +72,8 @@ def describe_method(method: type[Method]) -> Described:
     # What a family of methods has in common is told once, by the class that they inherit from.
     for base in method.__mro__[1:]:
         if base is not Method and issubclass(base, Method) and base.__doc__:
-            told = {**_entries(_split(inspect.cleandoc(base.__doc__))[1].get("Parameters", "")), **told}
+            common = _entries(_split(inspect.cleandoc(base.__doc__))[1].get("Parameters", ""))
+            told = {**common, **{name: _joined(text, common.get(name, "")) for name, text in told.items()}}
     sections.pop("Attributes", None)
     parameters = tuple(
         Parameter(item.name, _default(item), told.get(item.name, "")) for item in dataclasses.fields(method)
@@ -150,6 +152,12 @@ def _entries(section: str) -> dict[str, str]:
             for name in names:
                 found[name] = f"{found[name]} {line.strip()}".strip()
     return found
+
+
+def _joined(text: str, common: str) -> str:
+    """A text whose reference to another class stands for what is told there."""
+    refers = _SEE.match(text)
+    return f"{common} {text[refers.end() :]}".strip() if refers and common else text
 
 
 def _default(item: dataclasses.Field[Any]) -> str:

@@ -62,14 +62,18 @@ def distance(found: Any, wanted: Any) -> float:
 def untouched(model: nn.Module) -> Iterator[None]:
     """Everything that a user could notice is as before: also after an exception."""
     modes = (_get_current_function_mode_stack(), _get_current_dispatch_mode_stack())
+    hooks = _hooks_of(model)
     with sw.ModelGuard(model):
         yield
     assert all(parameter.grad is None for parameter in model.parameters())
-    for part in model.modules():
-        for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
-            assert not part.__dict__[name], f"{type(part).__name__}.{name}"
+    assert _hooks_of(model) == hooks
     for name in ("forward_hooks", "forward_pre_hooks", "backward_hooks", "backward_pre_hooks"):
         assert not getattr(nn_module, f"_global_{name}")
     assert modes == (_get_current_function_mode_stack(), _get_current_dispatch_mode_stack())
     replica = shadow_of(model)._shared.replica
     assert replica is None or replica.users == 0
+
+
+def _hooks_of(model: nn.Module) -> list[list[int]]:
+    names = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return [list(part.__dict__.get(name, ())) for part in model.modules() for name in names]

@@ -51,7 +51,7 @@ CASES: dict[str, Case] = {
     "blur_ig": Case({"steps": 6, "max_sigma": 4.0}, budget="steps"),
     "guided_ig": Case({"steps": 6}, budget="steps", float32=None, bfloat16=None),
     "expected_gradients": Case({"samples": 6}, budget="samples"),
-    "xrai": Case(float32=None, bfloat16=None),
+    "xrai": Case({"smallest": 4}, float32=None, bfloat16=None),
     "grad_cam": Case(),
     "grad_cam_plus_plus": Case(),
     "hires_cam": Case(),

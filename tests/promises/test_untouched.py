@@ -16,6 +16,7 @@ from torch import nn
 import saliency_widget as sw
 from saliency_widget.engine.weights import Weights
 from tests.promises import models
+from tests.promises.forms import FORMS
 from tests.promises.models import PLAIN, Trap, Wrapped, make
 from tests.promises.support import distance, explain, untouched
 from tests.promises.table import case_of, method_of, names
@@ -34,9 +35,10 @@ SITUATIONS: dict[str, Callable[[str], nn.Module]] = {
     "compiled": lambda family: torch.compile(make(family), backend="eager"),
     "no_grad": make,
     "inference_mode": make,
+    **{name: lambda family, change=change: change(make(family)) for name, change in FORMS.items()},
 }
 AROUND: dict[str, Callable[[], Any]] = {"no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
-CONV_ONLY = ("in-place rectifiers", "reused modules")
+CONV_ONLY = ("in-place rectifiers", "reused modules", *FORMS)
 
 
 @cache

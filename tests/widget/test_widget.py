@@ -485,3 +485,59 @@ def test_a_cell_that_is_run_again_leaves_one_widget_and_what_the_user_holds(
     assert first[0].comm is None, "nobody holds it any more"
     assert second.comm is None
     assert third.comm is not None
+
+
+def test_a_contrast_keeps_its_other_class_when_the_class_is_switched(make: Any) -> None:
+    widget = make(target=sw.Contrast("ant", "fox"))
+    settle(widget)
+    assert widget.shown == "gradient/contrast/0/5"
+    assert widget.target == sw.Contrast(0, 5, label="ant", other_label="fox")
+    widget.comm.receive(request(2, kind="contrast"))
+    widget.comm.until(lambda: any(one["kind"] == "done" for one in widget.comm.custom("r1")))
+    (done,) = [one for one in widget.comm.custom("r1") if one["kind"] == "done"]
+    assert done["key"] == "gradient/contrast/2/5"
+    assert widget.attributions["gradient/contrast/2/5"].target.text == "logit of cat minus logit of fox"
+    widget.comm.receive(request(5, req="r2", kind="contrast"))
+    (error,) = [one for one in widget.comm.custom("r2") if one["kind"] in FINAL]
+    assert "twice" in error["message"]
+    # Of another kind than what is shown, it is the plain target of that kind.
+    widget.comm.receive(request(5, req="r3", kind="margin"))
+    widget.comm.until(lambda: any(one["kind"] == "done" for one in widget.comm.custom("r3")))
+    assert "gradient/margin/5" in widget.attributions
+
+
+def test_two_targets_of_one_class_are_two_maps(make: Any) -> None:
+    widget = make(target=[sw.Margin(1), sw.Margin(1, k=2), sw.Probability(1), sw.Probability(1, activation="sigmoid")])
+    settle(widget)
+    assert {
+        "gradient/margin/1",
+        "gradient/margin/1/2",
+        "gradient/probability/1",
+        "gradient/probability/1/sigmoid",
+    } <= set(widget.attributions)
+
+
+class Segmenting(Small):
+    """Returns a grid of scores, scaled by a second argument."""
+
+    def forward(self, x: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+        return self.head(self.norm(self.conv(x)).relu().movedim(1, -1)).movedim(-1, 1) * scale[:, None, None, None]
+
+
+def test_a_score_of_a_model_that_has_no_classes(make: Any, picture: Any) -> None:
+    model = Segmenting().eval()
+    score = sw.Score(lambda grid: grid[:, 2].mean((1, 2)), "mean of cat")
+    widget = make(model, picture, target=score, labels=None, inputs={"scale": torch.tensor([2.0])})
+    assert widget.attribution.target.text == "mean of cat"
+    assert widget.attribution.probability is None
+    assert widget._info["prediction"] == []
+    assert widget._info["classes"] == 0
+    assert widget.target is score
+    plain = sw.explain(model, picture, target=score, preprocess="none", inputs={"scale": torch.tensor([1.0])})
+    np.testing.assert_allclose(widget.attribution.values, 2 * plain.values, rtol=1e-5, atol=1e-9)
+    settle(widget)
+    widget.target = sw.Score(lambda grid: grid[:, 3].mean((1, 2)), "mean of dog")
+    widget.wait(20)
+    assert widget.attribution.target.text == "mean of dog"
+    with pytest.raises(sw.InputError, match="inputs"):
+        make(model, picture, target=score, inputs={"scales": torch.tensor([2.0])})
