@@ -25,7 +25,7 @@ class Estimate:
     Attributes
     ----------
     values
-        (K, C, H, W), signed, in the method's unit.
+        (K, C, H, W), signed, in the method's unit. A map over the cells of a layer is (K, 1, h, w).
     scores
         (K,), the scores of the picture itself.
     done, total
