@@ -11,8 +11,8 @@ from torch import Tensor
 
 from saliency_widget.engine.lrp_audit import Audit
 from saliency_widget.engine.lrp_functions import COLUMNS, Enter, Seed, Source
+from saliency_widget.engine.lrp_maps import Box
 from saliency_widget.engine.lrp_operators import Composite, Propagation, tag
-from saliency_widget.engine.lrp_rules import Box
 from saliency_widget.engine.ruled import ModelInput, Rules
 from saliency_widget.errors import ModelError
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the name everybody knows)
 from torch import Tensor
 
-from saliency_widget.engine.lrp_rules import Convolution, Dense, Map
+from saliency_widget.engine.lrp_maps import Convolution, Dense, Map
 from saliency_widget.engine.spelling import rectifier
 
 GATES = ("sigmoid", "hardsigmoid", "expit", "softmax")

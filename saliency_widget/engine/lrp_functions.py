@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the name everybody knows)
 from torch import Tensor
 
-from saliency_widget.engine.lrp_rules import Box, Layer, Map, Rule
+from saliency_widget.engine.lrp_maps import Box, Layer, Map
+from saliency_widget.engine.lrp_rules import Rule
 from saliency_widget.engine.ruled import ModelInput
 from saliency_widget.errors import ModelError
 

@@ -35,7 +35,7 @@ from saliency_widget.engine.lrp_functions import (
     Through,
     gate_of,
 )
-from saliency_widget.engine.lrp_rules import Convolution
+from saliency_widget.engine.lrp_maps import Convolution
 from saliency_widget.engine.spelling import name_of
 
 

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import torch
 
 from saliency_widget.engine.lrp import RelevanceRules
+from saliency_widget.engine.lrp_maps import Box
 from saliency_widget.engine.lrp_operators import Composite, Named
-from saliency_widget.engine.lrp_rules import Box, Epsilon, Flat, Gamma, ZBox, ZPlus
+from saliency_widget.engine.lrp_rules import Epsilon, Flat, Gamma, ZBox, ZPlus
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Estimate, Method, register

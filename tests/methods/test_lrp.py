@@ -19,6 +19,8 @@ from torch import Tensor, nn
 from saliency_widget.engine.guard import ModelGuard
 from saliency_widget.engine.lrp import RelevanceRules
 from saliency_widget.errors import InputError, ModelError
+from saliency_widget.methods.base import Method
+from saliency_widget.methods.guided import GuidedBackprop
 from saliency_widget.methods.lrp import COMPOSITES, LRP
 from saliency_widget.models.preprocess import Prepared
 from saliency_widget.targets import Probability, Target
@@ -747,6 +749,25 @@ def test_the_unit_is_that_of_the_score() -> None:
     assert result.unit == "logit"
     assert result.quality["rules"] == "1 z-box, 1 gamma, 1 epsilon"
     assert sw.explain(small().float().eval(), image, target=1, preprocess="none").unit == "logit per full-scale pixel"
+
+
+def _tensors() -> int:
+    # By type: to be asked for its class, an object may run code of its own.
+    return sum(issubclass(type(thing), Tensor) for thing in gc.get_objects())
+
+
+@pytest.mark.parametrize("method", [LRP(), LRP("epsilon"), GuidedBackprop()], ids=lambda method: method.name)
+def test_nothing_is_left_for_the_garbage_collector(method: Method) -> None:
+    problem = problem_of(network("relu_", "sigmoid", frozen=False), given(), [0, 1])
+    list(method.estimates(problem))
+    gc.collect()
+    gc.disable()
+    try:
+        before = _tensors()
+        list(method.estimates(problem))
+        assert _tensors() == before
+    finally:
+        gc.enable()
 
 
 def test_the_model_is_untouched_and_let_go() -> None:
