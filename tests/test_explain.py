@@ -87,10 +87,33 @@ def test_a_single_one_of_either_drops_its_level() -> None:
 def test_one_shadow_serves_all_images() -> None:
     model = made()
     before = Small.passes
-    sw.explain(model, pictures(3), target=[0, 1], preprocess=PLAIN)
+    mixed = [0, sw.Contrast(0, 1), sw.Margin(2), sw.Probability(3), sw.LogProbability(3), 1]
+    sw.explain(model, pictures(3), target=mixed, preprocess=PLAIN)
     # Of the one shadow the first pass is watched; each image takes one to predict and one to differentiate.
     assert Small.passes - before == 1 + 3 * 2
     assert shadow_of(model)._shared.replica is not None
+
+
+def test_targets_of_mixed_kinds_are_differentiated_at_once_or_one_by_one() -> None:
+    from saliency_widget.engine.problem import Problem
+
+    model = made().double()
+    explainer = Explainer(model, pictures(1)[0], preprocess=PLAIN)
+    mixed = [sw.Logit(0), sw.Contrast(0, 1), sw.Margin(2), sw.Margin(2, k=3), sw.Probability(3)]
+    targets = [explainer.resolve(one) for one in (*mixed, sw.Score(lambda y: y.square().sum(1), "energy"))]
+    found = []
+    for classes in ("loop", "vmap"):
+        problem = Problem(shadow_of(model), explainer.prepared, targets, classes=classes)
+        batch = problem.pixels[None] * torch.tensor([1.0, 0.5, 0.1], dtype=torch.float64)[:, None, None, None]
+        found.append(problem.gradients(batch))
+        assert problem.provenance["classes"] == classes
+    assert torch.allclose(found[0][0], found[1][0], rtol=1e-12)
+    assert torch.allclose(found[0][1], found[1][1], rtol=1e-9, atol=1e-14)
+    problem = Problem(shadow_of(model), explainer.prepared, targets)
+    assert torch.allclose(problem.scores(batch), found[0][0], rtol=1e-12)
+    outputs = problem.outputs(batch)
+    for k, target in enumerate(targets):
+        assert torch.allclose(target.score(outputs), found[0][0][:, k], rtol=1e-12)
 
 
 def test_a_stream_of_images_grows() -> None:

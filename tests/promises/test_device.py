@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils import backend_registration
 
 from tests.promises.models import make
 from tests.promises.support import distance, untouched, values_of
@@ -16,6 +17,9 @@ from tests.promises.table import case_of, method_of, names
 ROOT = Path(__file__).parent.parent.parent
 
 
+@pytest.mark.skipif(
+    not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"), reason="this torch has no such device"
+)
 def test_on_a_device_that_is_not_the_cpu() -> None:
     # In a process of its own: PyTorch counts the devices at its first backward pass, and never again.
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/promises/on_device.py"]
