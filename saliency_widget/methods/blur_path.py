@@ -14,8 +14,8 @@ from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.blur import check_sigma, gaussian_blur
 from saliency_widget.methods.checks import check_count
-from saliency_widget.methods.line import wide
 from saliency_widget.methods.quality import completeness_gaps
+from saliency_widget.methods.sampling import wide
 
 _ROWS = 8
 

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from saliency_widget.methods.quality import ratio
+from saliency_widget.methods.sampling import wide
 
 PILOT = (1 / 12, 1 / 4, 1 / 2, 3 / 4)
 """The first points after 1, before anything is known."""
@@ -242,11 +243,6 @@ class Line:
 
 def _middles(panel: Panel) -> tuple[float, ...]:
     return tuple(panel.left + panel.width * (k + 0.5) for k in range(panel.cells))
-
-
-def wide(tensor: Tensor) -> Tensor:
-    """The tensor itself, in float32 where it is shorter."""
-    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
 
 
 def chunks(refinements: Sequence[Refinement], rows: int) -> list[list[tuple[Refinement, float]]]:

@@ -18,8 +18,9 @@ from saliency_widget.methods.checks import check_count, check_tolerance
 from saliency_widget.methods.line import PILOT, Line, Refinement, chunks
 from saliency_widget.methods.quality import completeness_gaps, relative_change
 
-# As many as the first group has, so that a short run needs no less memory than a long one.
-_ROWS, _ROWS_ELSEWHERE = 4, 16
+# On the CPU as many as the first group has: more are hardly quicker there, and a short run needs no less memory than a
+# long one.
+_ROWS, _ROWS_ELSEWHERE = 4, 64
 _CEILING = 4096
 _FEWEST = 1 + len(PILOT)
 
@@ -190,7 +191,8 @@ class _Path:
             stopped = stopped or self.line.points >= self._limit
 
     def _add(self, refinements: list[Refinement]) -> None:
-        rows = _ROWS if self._displacement.device.type == "cpu" else _ROWS_ELSEWHERE
+        on_cpu = self._displacement.device.type == "cpu"
+        rows = _ROWS if on_cpu else max(_ROWS, min(self._problem.batch, _ROWS_ELSEWHERE))
         for chunk in chunks(refinements, rows):
             self._visit(chunk)
 
