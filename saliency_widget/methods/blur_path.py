@@ -82,13 +82,8 @@ class BlurIG(Method):
         order = coarse_to_fine(self.steps)
         for start in range(0, self.steps, _ROWS):
             cells = order[start : start + _ROWS]
-            middles = torch.stack([gaussian_blur(picture, self._sigma(cell + 0.5)) for cell in cells])
-            _, gradients = problem.gradients(middles)
-            for cell, gradient in zip(cells, gradients, strict=True):
-                change = gaussian_blur(picture, self._sigma(cell)) - gaussian_blur(picture, self._sigma(cell + 1))
-                part = wide(gradient) * change
-                total = part if total is None else total.add_(part)
-            assert total is not None
+            part = self._part(problem, picture, cells)
+            total = part if total is None else total.add_(part)
             done = start + len(cells)
             final = done == self.steps
             values = total.clone() if final else total * (self.steps / done)
@@ -100,6 +95,16 @@ class BlurIG(Method):
                 final=final,
                 quality=tuple({"completeness_gap": gap} for gap in completeness_gaps(values, gained)),
             )
+
+    def _part(self, problem: Problem, picture: Tensor, cells: list[int]) -> Tensor:
+        """(K, C, H, W), what some cells add to the sum."""
+        middles = torch.stack([gaussian_blur(picture, self._sigma(cell + 0.5)) for cell in cells])
+        _, gradients = problem.gradients(middles)
+        total = torch.zeros_like(wide(gradients[0]))
+        for cell, gradient in zip(cells, gradients, strict=True):
+            change = gaussian_blur(picture, self._sigma(cell)) - gaussian_blur(picture, self._sigma(cell + 1))
+            total += wide(gradient) * change
+        return total
 
     def _sigma(self, cell: float) -> float:
         return self.max_sigma * (cell / self.steps) ** 2

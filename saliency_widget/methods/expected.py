@@ -103,6 +103,8 @@ class ExpectedGradients(Method):
                 moments = moments or Moments(found)
                 moments.add(found)
             assert moments is not None
+            # Not kept while the next batch is computed.
+            del starts, baselines, ways, gradients, gradient, way, found
             error = (moments.sums[0] / (stop - 1) / stop).sqrt() if stop > 1 else None
             yield Estimate(
                 values=moments.mean.clone(),

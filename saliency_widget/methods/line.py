@@ -1,10 +1,10 @@
 """The mean of a gradient along a straight path: nested points, refined where the gradient changes, in constant memory.
 
 Along a path the gradient of a rectifier network is a sum of many small jumps at unknown places, so that it behaves like
-a random walk: the mean squared change over a distance d is v d, with a variation v that differs by factors of a
+a random walk: the mean squared change over a distance d is v d, with a variation v that differs by a factor of up to a
 thousand between one end of the path and the other. From that follows everything here.
 
-- The best estimate between two points is the straight line between them (the trapezoid rule), and no smoother rule is
+- The best estimate between two points is the straight line between them (the trapezoid rule); a smoother curve is no
   better. Its squared error on a cell of width w is v w^3 / 12.
 - The end of the path towards the baseline needs no point: extending the first one over a gap of width a costs
   v a^3 / 3. The best place for a point in that gap is a / 3.

@@ -44,7 +44,7 @@ class IntegratedGradients(Method):
 
     Known failings: what a baseline shows cannot be attributed (black objects get nothing on black); the straight line
     leads through pictures that the model never saw; on a saturated probability most of the path does not count. The
-    completeness gap says little of the map: it can be 0.5 % where the map is 30 % wrong.
+    completeness gap says little of the map: 14 % where the map was 4 % wrong (demo model, 64 gradients from black).
 
     Parameters
     ----------
