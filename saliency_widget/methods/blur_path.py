@@ -36,7 +36,7 @@ class BlurIG(Method):
     and it blurs towards black beyond the border, where this averages over the picture alone, so that no dark frame is
     attributed.
 
-    Costs ``steps`` forward and backward passes, one forward pass and ``steps`` blurs. Memory does not depend on
+    Costs ``steps`` forward and backward passes, two forward passes and 3 ``steps`` blurs. Memory does not depend on
     ``steps``. The cells are visited from coarse to fine: an early estimate is that of a coarser rule.
 
     Known failings: no baseline is to be chosen, but sigma_max is; what is as sharp as it is blurred (a flat area) gets
