@@ -201,7 +201,7 @@ def main() -> None:
 HEADER = f"""# Integrated gradients: accuracy for the cost
 
 Written by `make bench`. Demo model, predicted class, logit. Error: relative L1 distance of the map to the one of
-{REFERENCE:,} uniform midpoints; mean of {", ".join(PHOTOGRAPHS)}.
+{REFERENCE:,} uniform steps; mean of {", ".join(PHOTOGRAPHS)}.
 
 """
 

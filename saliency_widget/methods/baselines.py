@@ -193,7 +193,7 @@ def _one(baseline: Any, argument: str) -> One:
         return _colour(baseline, argument)
     if isinstance(baseline, Tensor):
         array = baseline.detach().to("cpu", torch.float64 if baseline.is_floating_point() else None).numpy()
-    elif hasattr(baseline, "__array__"):
+    elif hasattr(baseline, "__array__") or hasattr(baseline, "__array_interface__"):
         array = np.asarray(baseline)
     else:
         raise InputError(argument, baseline, "is no baseline", _REMEDY)

@@ -14,8 +14,8 @@ from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.blur import check_sigma, gaussian_blur
 from saliency_widget.methods.checks import check_count
-from saliency_widget.methods.line import wide
 from saliency_widget.methods.quality import completeness_gaps
+from saliency_widget.methods.sampling import wide
 
 _ROWS = 8
 
@@ -36,7 +36,7 @@ class BlurIG(Method):
     and it blurs towards black beyond the border, where this averages over the picture alone, so that no dark frame is
     attributed.
 
-    Costs ``steps`` forward and backward passes, one forward pass and ``steps`` blurs. Memory does not depend on
+    Costs ``steps`` forward and backward passes, two forward passes and 3 ``steps`` blurs. Memory does not depend on
     ``steps``. The cells are visited from coarse to fine: an early estimate is that of a coarser rule.
 
     Known failings: no baseline is to be chosen, but sigma_max is; what is as sharp as it is blurred (a flat area) gets
@@ -82,13 +82,8 @@ class BlurIG(Method):
         order = coarse_to_fine(self.steps)
         for start in range(0, self.steps, _ROWS):
             cells = order[start : start + _ROWS]
-            middles = torch.stack([gaussian_blur(picture, self._sigma(cell + 0.5)) for cell in cells])
-            _, gradients = problem.gradients(middles)
-            for cell, gradient in zip(cells, gradients, strict=True):
-                change = gaussian_blur(picture, self._sigma(cell)) - gaussian_blur(picture, self._sigma(cell + 1))
-                part = wide(gradient) * change
-                total = part if total is None else total.add_(part)
-            assert total is not None
+            part = self._part(problem, picture, cells)
+            total = part if total is None else total.add_(part)
             done = start + len(cells)
             final = done == self.steps
             values = total.clone() if final else total * (self.steps / done)
@@ -100,6 +95,16 @@ class BlurIG(Method):
                 final=final,
                 quality=tuple({"completeness_gap": gap} for gap in completeness_gaps(values, gained)),
             )
+
+    def _part(self, problem: Problem, picture: Tensor, cells: list[int]) -> Tensor:
+        """(K, C, H, W), what some cells add to the sum."""
+        middles = torch.stack([gaussian_blur(picture, self._sigma(cell + 0.5)) for cell in cells])
+        _, gradients = problem.gradients(middles)
+        total = torch.zeros_like(wide(gradients[0]))
+        for cell, gradient in zip(cells, gradients, strict=True):
+            change = gaussian_blur(picture, self._sigma(cell)) - gaussian_blur(picture, self._sigma(cell + 1))
+            total += wide(gradient) * change
+        return total
 
     def _sigma(self, cell: float) -> float:
         return self.max_sigma * (cell / self.steps) ** 2

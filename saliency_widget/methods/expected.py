@@ -21,8 +21,8 @@ from saliency_widget.methods.baselines import (
     several,
 )
 from saliency_widget.methods.checks import check_count
-from saliency_widget.methods.line import wide
-from saliency_widget.methods.quality import ratio
+from saliency_widget.methods.moments import Moments
+from saliency_widget.methods.sampling import relative_error, wide
 
 _ROWS = 8
 
@@ -55,7 +55,8 @@ class ExpectedGradients(Method):
 
     Notes
     -----
-    ``quality["standard_error"]`` is the mean standard error of a pixel relative to the mean magnitude of the map.
+    ``extras["standard_error"]`` is the standard error of each value, and ``quality["standard_error"]`` their sum
+    relative to the sum of the magnitudes of the map.
 
     References
     ----------
@@ -89,8 +90,7 @@ class ExpectedGradients(Method):
         for one in choices:
             make_baseline(one, picture, seed=self.seed)
         scores = problem.scores(picture[None])[0]
-        mean: Tensor | None = None
-        squares: Tensor | None = None
+        moments: Moments | None = None
         for start in range(0, self.samples, _ROWS):
             stop = min(start + _ROWS, self.samples)
             starts, alphas = zip(*(self._sample(i, picture) for i in range(start, stop)), strict=True)
@@ -98,23 +98,22 @@ class ExpectedGradients(Method):
             ways = picture - baselines
             places = torch.tensor(alphas, dtype=torch.float64, device="cpu").to(picture.dtype).to(picture.device)
             _, gradients = problem.gradients(baselines + places[:, None, None, None] * ways)
-            for k, (gradient, way) in enumerate(zip(gradients, ways, strict=True)):
+            for gradient, way in zip(gradients, ways, strict=True):
                 found = wide(gradient) * way
-                if mean is None or squares is None:
-                    mean, squares = found.clone(), torch.zeros_like(found)
-                    continue
-                change = found - mean
-                mean += change / (start + k + 1)
-                squares += change * (found - mean)
-            assert mean is not None
-            assert squares is not None
+                moments = moments or Moments(found)
+                moments.add(found)
+            assert moments is not None
+            # Not kept while the next batch is computed.
+            del starts, baselines, ways, gradients, gradient, way, found
+            error = (moments.sums[0] / (stop - 1) / stop).sqrt() if stop > 1 else None
             yield Estimate(
-                values=mean.clone(),
+                values=moments.mean.clone(),
                 scores=scores,
                 done=stop,
                 total=self.samples,
                 final=stop == self.samples,
-                quality=_quality(mean, squares, stop),
+                quality=tuple({"standard_error": one} for one in relative_error(error, moments.mean)),
+                extras={} if error is None else {"standard_error": error},
             )
 
     def _sample(self, index: int, picture: Tensor) -> tuple[Tensor, float]:
@@ -124,11 +123,3 @@ class ExpectedGradients(Method):
         alpha = float(torch.rand((), generator=generator, dtype=torch.float64, device="cpu"))
         chosen = int(torch.randint(len(choices), (), generator=generator, device="cpu"))
         return make_baseline(choices[chosen], picture, seed=self.seed, index=index), alpha
-
-
-def _quality(mean: Tensor, squares: Tensor, samples: int) -> tuple[dict[str, float | None], ...]:
-    if samples < 2:
-        return tuple({"standard_error": None} for _ in mean)
-    errors = (squares.clamp_min(0) / (samples - 1) / samples).sqrt().flatten(1).mean(1).tolist()
-    sizes = mean.flatten(1).abs().mean(1).tolist()
-    return tuple({"standard_error": ratio(error, size)} for error, size in zip(errors, sizes, strict=True))

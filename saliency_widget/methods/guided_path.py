@@ -14,8 +14,8 @@ from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.baselines import Baseline, check_baseline, check_seed, describe, make_baseline, several
 from saliency_widget.methods.checks import check_count, check_fraction
-from saliency_widget.methods.line import wide
 from saliency_widget.methods.quality import completeness_gaps
+from saliency_widget.methods.sampling import wide
 
 _EVERY = 8
 # Relative: how near the distance that is left has to come to the one wanted.

@@ -1,10 +1,10 @@
 """The mean of a gradient along a straight path: nested points, refined where the gradient changes, in constant memory.
 
 Along a path the gradient of a rectifier network is a sum of many small jumps at unknown places, so that it behaves like
-a random walk: the mean squared change over a distance d is v d, with a variation v that differs by factors of a
+a random walk: the mean squared change over a distance d is v d, with a variation v that differs by a factor of up to a
 thousand between one end of the path and the other. From that follows everything here.
 
-- The best estimate between two points is the straight line between them (the trapezoid rule), and no smoother rule is
+- The best estimate between two points is the straight line between them (the trapezoid rule); a smoother curve is no
   better. Its squared error on a cell of width w is v w^3 / 12.
 - The end of the path towards the baseline needs no point: extending the first one over a gap of width a costs
   v a^3 / 3. The best place for a point in that gap is a / 3.
@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 
 from saliency_widget.methods.quality import ratio
+from saliency_widget.methods.sampling import wide
 
 PILOT = (1 / 12, 1 / 4, 1 / 2, 3 / 4)
 """The first points after 1, before anything is known."""
@@ -242,11 +243,6 @@ class Line:
 
 def _middles(panel: Panel) -> tuple[float, ...]:
     return tuple(panel.left + panel.width * (k + 0.5) for k in range(panel.cells))
-
-
-def wide(tensor: Tensor) -> Tensor:
-    """The tensor itself, in float32 where it is shorter."""
-    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
 
 
 def chunks(refinements: Sequence[Refinement], rows: int) -> list[list[tuple[Refinement, float]]]:

@@ -18,8 +18,9 @@ from saliency_widget.methods.checks import check_count, check_tolerance
 from saliency_widget.methods.line import PILOT, Line, Refinement, chunks
 from saliency_widget.methods.quality import completeness_gaps, relative_change
 
-# As many as the first group has, so that a short run needs no less memory than a long one.
-_ROWS, _ROWS_ELSEWHERE = 4, 16
+# On the CPU as many as the first group has: more are hardly quicker there, and a short run needs no less memory than a
+# long one.
+_ROWS, _ROWS_ELSEWHERE = 4, 64
 _CEILING = 4096
 _FEWEST = 1 + len(PILOT)
 
@@ -43,7 +44,7 @@ class IntegratedGradients(Method):
 
     Known failings: what a baseline shows cannot be attributed (black objects get nothing on black); the straight line
     leads through pictures that the model never saw; on a saturated probability most of the path does not count. The
-    completeness gap says little of the map: it can be 0.5 % where the map is 30 % wrong.
+    completeness gap says little of the map: 14 % where the map was 4 % wrong (demo model, 64 gradients from black).
 
     Parameters
     ----------
@@ -61,7 +62,8 @@ class IntegratedGradients(Method):
 
     Notes
     -----
-    ``quality`` holds ``steps``, the gradients used; ``expected_error``, the relative L1 error expected of the map;
+    ``quality`` holds ``steps``, the gradients used; ``expected_error``, the relative L1 error expected of the map
+    (0.93 of the true one on average in benchmarks/ig_accuracy.md);
     ``map_change``, its relative change during the last doubling; ``completeness_gap``, the relative amount by which the
     sum misses S(x) - S(b) (None where that is 0). With several baselines they are means over the baselines.
 
@@ -190,7 +192,8 @@ class _Path:
             stopped = stopped or self.line.points >= self._limit
 
     def _add(self, refinements: list[Refinement]) -> None:
-        rows = _ROWS if self._displacement.device.type == "cpu" else _ROWS_ELSEWHERE
+        on_cpu = self._displacement.device.type == "cpu"
+        rows = _ROWS if on_cpu else max(_ROWS, min(self._problem.batch, _ROWS_ELSEWHERE))
         for chunk in chunks(refinements, rows):
             self._visit(chunk)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from saliency_widget.errors import InputError
 from saliency_widget.methods.baselines import (
@@ -57,6 +58,7 @@ def test_colours_and_arrays() -> None:
     assert torch.equal(made(torch.from_numpy(array).requires_grad_())[0], torch.from_numpy(array))
     white = np.full((8, 6, 3), 255, np.uint8)
     assert torch.equal(made(white)[0], torch.ones_like(PIXELS))
+    assert torch.equal(made(Image.fromarray(white))[0], torch.ones_like(PIXELS))
 
 
 def test_several_and_each_has_its_own_noise() -> None:

@@ -38,6 +38,7 @@ def test_it_is_the_mean_of_integrated_gradients_within_its_standard_error() -> N
         last = explained(rectified(), ExpectedGradients(samples=200, baseline=SET, seed=seed), 1)
         size = float(last.values.abs().mean())
         error = last.quality[0]["standard_error"] * size
+        assert error == pytest.approx(float(last.extras["standard_error"].mean()))
         # The mean magnitude of a normal error is sqrt(2 / pi) of its standard deviation.
         distances.append(float((last.values - wanted.values).abs().mean()) / (error * 0.798))
     assert 0.6 < sum(distances) / 4 < 1.6

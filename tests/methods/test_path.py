@@ -15,7 +15,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods import line
-from saliency_widget.methods.base import Estimate
+from saliency_widget.methods.base import Estimate, Method
+from saliency_widget.methods.blur_path import BlurIG
+from saliency_widget.methods.expected import ExpectedGradients
 from saliency_widget.methods.path import IntegratedGradients
 from saliency_widget.models.preprocess import Prepared
 from saliency_widget.targets import Logit, Probability, Target
@@ -345,19 +347,22 @@ class _Peak(TorchDispatchMode):
         weakref.finalize(storage, gone)
 
 
-def peak(steps: int) -> int:
-    problem = problem_of(fill(Convolutional()), picture(64, 64), [0, 1], chunk=4)
+def peak(method: Method) -> int:
+    problem = problem_of(fill(Convolutional()), picture(48, 48), [0, 1], chunk=4)
     problem.gradients(problem.pixels[None])
     gc.collect()
     mode = _Peak()
     with mode:
-        for _ in IntegratedGradients(steps=steps).estimates(problem):
+        for _ in method.estimates(problem):
             pass
     return mode.most
 
 
-def test_memory_does_not_depend_on_steps() -> None:
-    few, many = peak(8), peak(512)
+@pytest.mark.parametrize(
+    ("method", "count"), [(IntegratedGradients, "steps"), (BlurIG, "steps"), (ExpectedGradients, "samples")]
+)
+def test_memory_does_not_depend_on_the_number_of_gradients(method: type[Method], count: str) -> None:
+    few, many = peak(method(**{count: 8})), peak(method(**{count: 512}))
     assert many <= 1.1 * few
 
 
