@@ -395,6 +395,24 @@ def test_all_targets_share_one_forward_pass_whose_trunk_has_no_graph() -> None:
     assert {rows for rows, _ in seen} == {1}
 
 
+def test_the_trunk_keeps_nothing_for_a_backward_pass() -> None:
+    kept: list[tuple[int, ...]] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tuple(tensor.shape))
+        return tensor
+
+    problem = problem_of(fill(Net()), picture(), [0, 1])
+    thrice(problem, "body")
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        problem.activations(problem.pixels[None], "body")
+        assert kept
+        assert not any(shape[-2:] == (16, 16) for shape in kept)
+        kept.clear()
+        problem.gradients(problem.pixels[None])
+        assert any(shape[-2:] == (16, 16) for shape in kept)
+
+
 def test_the_classes_vmapped_are_the_classes_looped() -> None:
     model = fill(Net().double())
     looped = problem_of(model, picture(), [0, 1, 2], classes="loop")
