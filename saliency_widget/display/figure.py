@@ -69,7 +69,7 @@ def scale_words(sign: Sign, level: float, clip: float, *, channels: int = 3) -> 
 def grid_words(attribution: Drawable) -> str:
     """That a map is coarser than its picture, in words; nothing where it is not."""
     height, width = attribution.values.shape[1:]
-    return "" if (height, width) == attribution.image.shape[:2] else f"{height} x {width} cells. "
+    return "" if (height, width) == attribution.image.shape[:2] else f"{height} x {width} cells; "
 
 
 def reduced_map(attribution: Drawable, sign: Sign, between: Between) -> FloatMap:

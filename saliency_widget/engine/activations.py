@@ -147,12 +147,13 @@ class Reader:
             outputs = self._forward(replica, pixels, count)
             if not caught:
                 raise never_called(name)
-            last = caught[-1]
+            # Now: where activations are computed a second time on the way back, the layer is called again.
+            calls, last = len(caught), caught[-1]
             if last.grid is None:
                 raise no_grid(name, last.shown, self.picture)
             scores = self._score(outputs)
             gradients = last.gradients(scores, name)
-            tap = Tap(name, len(caught), last.grid, felt=bool(gradients.any()))
+            tap = Tap(name, calls, last.grid, felt=bool(gradients.any()))
             assert last.values is not None
             return tap, (scores.detach()[:wanted].clone(), last.values[:wanted], gradients[:wanted])
 

@@ -23,12 +23,14 @@ class ChunkSize:
     ----------
     rows
         A fixed size; None finds it by measuring.
+    first
+        Where measuring starts.
     """
 
-    def __init__(self, rows: int | None = None) -> None:
+    def __init__(self, rows: int | None = None, *, first: int = _FIRST) -> None:
         if rows is not None and (isinstance(rows, bool) or not isinstance(rows, int) or rows < 1):
             raise InputError("chunk", rows, "is no number of rows", "Give a positive integer, or None to find it.")
-        self.rows = rows or _FIRST
+        self.rows = rows or first
         self._growing = rows is None
         self._best: float | None = None
 

@@ -15,6 +15,7 @@ from saliency_widget.engine.activations import Forward, Score
 from saliency_widget.engine.grids import Grid, Size, find_grid
 from saliency_widget.engine.layers import Layer
 from saliency_widget.engine.replica import Replica
+from saliency_widget.engine.taps import differentiate
 from saliency_widget.errors import ModelError
 
 # A maximum over the tokens, or over the cells, reaches a few of them only.
@@ -150,7 +151,7 @@ class Survey:
         """Of each, the share of cells with a gradient; None where the score does not depend on it."""
         if not some:
             return []
-        found = torch.autograd.grad(self._total, [one.edge for one in some], retain_graph=True, allow_unused=True)
+        found = differentiate(self._total, [one.edge for one in some], keep=True)
         return [
             None if gradient is None else float(one.grid.read(gradient).ne(0).any(dim=1).float().mean())
             for one, gradient in zip(some, found, strict=True)

@@ -31,6 +31,8 @@ from saliency_widget.targets import Target
 if TYPE_CHECKING:
     from saliency_widget.models.preprocess import Prepared
 
+_HEAD_ROWS = 32
+
 
 class Problem:
     """A model, a picture and the scores to differentiate.
@@ -91,7 +93,8 @@ class Problem:
         self._inputs = Inputs(inputs)
         self._stop = stop
         self._chunk = ChunkSize(chunk)
-        self._head_chunk = ChunkSize(chunk)
+        # Each chunk costs a pass of the trunk, at one row where that will do.
+        self._head_chunk = ChunkSize(chunk, first=_HEAD_ROWS)
         plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
         self._run = Run(shadow, plan)
         self._logits: Tensor | None = None

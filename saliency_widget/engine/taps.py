@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from saliency_widget.engine.grids import Grid, Size, find_grid, tensors_in
 from saliency_widget.engine.replica import Replica
-from saliency_widget.errors import InputError
+from saliency_widget.errors import InputError, ModelError
 
 _TOLERANCE = 1e-4
 _ROUGH = 2e-2  # for types of eight bits and fewer
@@ -81,9 +81,7 @@ class Caught:
         for k in range(count):
             direction = torch.zeros_like(scores)
             direction[:, k] = 1
-            (whole,) = torch.autograd.grad(
-                scores, self._source, direction, retain_graph=k + 1 < count, allow_unused=True
-            )
+            (whole,) = differentiate(scores, [self._source], direction, keep=k + 1 < count)
             reached = reached or whole is not None
             whole = torch.zeros_like(self._like) if whole is None else whole
             on_grid = self.grid.read(whole).clone()
@@ -95,6 +93,35 @@ class Caught:
         if behind and not gradients.any():
             raise beside_the_grid(name, self.grid)
         return gradients
+
+
+def differentiate(
+    scores: Tensor, sources: Sequence[GradientEdge | Tensor], direction: Tensor | None = None, *, keep: bool
+) -> tuple[Tensor | None, ...]:
+    """The gradients of scores towards points of their graph; None where none leads there.
+
+    Raises
+    ------
+    ModelError
+        The model's forward leaves a piece of the graph out.
+    """
+    try:
+        found: tuple[Tensor | None, ...] = torch.autograd.grad(
+            scores,
+            list(sources),  # type: ignore[arg-type]
+            direction,
+            retain_graph=keep,
+            allow_unused=True,
+        )
+    except RuntimeError as error:
+        if "use_reentrant" not in str(error):
+            raise
+        raise ModelError(
+            "the model's forward computes activations a second time on the way back (torch.utils.checkpoint with "
+            "use_reentrant=True), through which no gradient can be taken towards a layer. Give use_reentrant=False, or "
+            "turn checkpointing off: it saves memory in training."
+        ) from error
+    return found
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Attribution methods, one file a family. Importing a family registers its methods."""
+"""Attribution methods, one file a family. Importing a family registers its methods; ``MENU`` is their order."""
 
 from saliency_widget.methods.blur_path import BlurIG
 from saliency_widget.methods.cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
@@ -43,3 +43,31 @@ __all__ = [
     "SmoothGrad",
     "XGradCAM",
 ]
+
+# The order of the widget's menu, the command line and the documentation: from the plain to the special.
+MENU = (
+    Gradient,
+    InputXGradient,
+    SmoothGrad,
+    IntegratedGradients,
+    ExpectedGradients,
+    BlurIG,
+    GuidedIG,
+    XRAI,
+    GradCAM,
+    GradCAMPlusPlus,
+    HiResCAM,
+    LayerCAM,
+    XGradCAM,
+    EigenCAM,
+    ScoreCAM,
+    AblationCAM,
+    GuidedGradCAM,
+    GuidedBackprop,
+    Deconvolution,
+    LRP,
+    Occlusion,
+    RISE,
+    AttentionRollout,
+    GradientRollout,
+)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
+import torch
 from torch import Tensor
 
+from saliency_widget.engine.devices import neutral
 from saliency_widget.engine.problem import Problem
 from saliency_widget.engine.run import WeightsMoved
 from saliency_widget.errors import InputError
@@ -80,9 +82,24 @@ class Method(ABC):
         """
         with problem.running():
             try:
-                yield from self.compute(problem)
+                yield from self._steps(problem)
             except WeightsMoved:
-                yield from self.compute(problem)
+                yield from self._steps(problem)
+
+    def _steps(self, problem: Problem) -> Iterator[Estimate]:
+        steps = self.compute(problem)
+        try:
+            while True:
+                # The consumer's modes are no business of the mathematics, and they may change between two estimates:
+                # what was accumulated in inference mode could not be added to outside of it.
+                with neutral(problem.device), torch.no_grad():
+                    estimate = next(steps, None)
+                if estimate is None:
+                    return
+                yield estimate
+        finally:
+            if isinstance(steps, Generator):
+                steps.close()
 
     @abstractmethod
     def compute(self, problem: Problem) -> Iterator[Estimate]:
@@ -106,9 +123,10 @@ def register(method: M) -> M:
 
 def menu() -> tuple[type[Method], ...]:
     """All methods, in the order in which a menu shows them."""
-    import saliency_widget.methods  # noqa: F401  (importing the families registers them)
+    from saliency_widget.methods import MENU
 
-    return tuple(_METHODS.values())
+    # What a user registered comes last.
+    return (*MENU, *(method for method in _METHODS.values() if method not in MENU))
 
 
 def as_method(spec: Any) -> Method:

@@ -61,7 +61,7 @@ class BlurIG(Method):
     steps: int = 64
     max_sigma: float = 50.0
 
-    name: ClassVar[str] = "blur_ig"
+    name: ClassVar[str] = "blur-ig"
     label: ClassVar[str] = "Blur integrated gradients"
     summary: ClassVar[str] = "How the score was gained as the picture got sharp."
     unit: ClassVar[str] = "{score}"

@@ -71,7 +71,8 @@ class ScoreCAM(LayerMethod):
         low, high = activations.amin(dim=(-2, -1)), activations.amax(dim=(-2, -1))
         spread = high - low
         order = torch.argsort(spread, descending=True, stable=True)
-        order = order[spread[order] > 0]
+        # A channel that is the same everywhere hides nothing; one that holds NaN is no such channel.
+        order = order[~(spread[order] == 0)]
         total, constant = len(order), len(activations) - len(order)
         targets = len(problem.targets)
         behind = problem.zero if self.hidden == "zero" else torch.zeros_like(problem.zero)

@@ -68,7 +68,7 @@ class ExpectedGradients(Method):
     baseline: Any = "noise"
     seed: int = 0
 
-    name: ClassVar[str] = "expected_gradients"
+    name: ClassVar[str] = "expected-gradients"
     label: ClassVar[str] = "Expected gradients"
     summary: ClassVar[str] = "How the score was gained from a set of baselines, on average."
     unit: ClassVar[str] = "{score}"

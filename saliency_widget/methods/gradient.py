@@ -77,7 +77,7 @@ class InputXGradient(Method):
     Differences", https://arxiv.org/abs/1605.01713
     """
 
-    name: ClassVar[str] = "input_x_gradient"
+    name: ClassVar[str] = "input-x-gradient"
     label: ClassVar[str] = "Input × gradient"
     summary: ClassVar[str] = "What each pixel contributes to the score, to first order, counted from black."
     unit: ClassVar[str] = "{score}"

@@ -34,7 +34,7 @@ class GuidedIG(Method):
     the unit of the score and sum to S(x) - S(b), up to the error of the rule, which takes the gradient at the beginning
     of each step and is of first order.
 
-    The path depends on the target, and every step on the one before: ``steps`` forward passes and ``steps`` K
+    The path depends on the target, and every step on the one before. Cost: ``steps`` forward passes and ``steps`` K
     backward passes for each of K targets. Nothing of the path is known before it was gone: an early estimate holds the
     attributions of the part that was gone. The path is kept in float64 on devices that have it.
 
@@ -72,7 +72,7 @@ class GuidedIG(Method):
     max_dist: float = 0.02
     seed: int = 0
 
-    name: ClassVar[str] = "guided_ig"
+    name: ClassVar[str] = "guided-ig"
     label: ClassVar[str] = "Guided integrated gradients"
     summary: ClassVar[str] = "How the score was gained from a baseline, along a path that avoids steep places."
     unit: ClassVar[str] = "{score}"

@@ -79,7 +79,7 @@ class IntegratedGradients(Method):
     tolerance: float | None = None
     seed: int = 0
 
-    name: ClassVar[str] = "integrated_gradients"
+    name: ClassVar[str] = "integrated-gradients"
     label: ClassVar[str] = "Integrated gradients"
     summary: ClassVar[str] = "How the score was gained from a baseline, pixel by pixel."
     unit: ClassVar[str] = "{score}"

@@ -11,6 +11,7 @@ import timm
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from saliency_widget.engine.activations import Activations, Tap
 from saliency_widget.engine.grids import Grid
@@ -344,6 +345,69 @@ def test_behind_a_detach_there_is_still_a_head() -> None:
         problem.activations(problem.pixels[None])
 
 
+class Recomputing(Net):
+    reentrant = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = checkpoint(lambda y: self.spare(torch.relu(self.body(y))), self.stem(x), use_reentrant=self.reentrant)
+        return self.head(torch.tanh(x).mean((2, 3)))
+
+
+@pytest.mark.parametrize("name", ["stem", "body", "spare"])
+def test_activations_that_are_computed_twice(name: str) -> None:
+    model = fill(Recomputing().double())
+    problem = problem_of(model, picture(), [1])
+    wanted = by_hand(model, problem, model.get_submodule(name), 1)
+    for found in thrice(problem, name):
+        assert relative(found.values, wanted[0]) < 1e-12
+        assert relative(found.gradients[:, 0], wanted[1]) < 1e-12
+    assert tap_of(problem, name).calls == 1
+    assert relative(problem.scores(found.values, start=name), found.scores) < 1e-12
+
+
+def test_activations_that_are_computed_twice_in_the_older_way_are_refused() -> None:
+    model = fill(Recomputing())
+    model.reentrant = True
+    problem = problem_of(model, picture(), [1])
+    with pytest.raises(ModelError, match="use_reentrant=False"):
+        problem.activations(problem.pixels[None])
+    with pytest.raises(ModelError, match="use_reentrant=False"):
+        problem.activations(problem.pixels[None], "stem")
+
+
+class Encoder(nn.Module):
+    """PyTorch's own encoder, which has a fast path that calls no part of it."""
+
+    def __init__(self, batch_first: bool) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(3, 16, 8, 8)
+        layer = nn.TransformerEncoderLayer(16, 2, 24, batch_first=batch_first)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(16, 5)
+        self.batch_first = batch_first
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([x.mean(1, keepdim=True), x], 1)
+        x = self.encoder(x if self.batch_first else x.transpose(0, 1))
+        return self.head(x[:, 0] if self.batch_first else x[0])
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+def test_an_encoder_of_pytorch_with_rows_first_or_tokens_first(batch_first: bool) -> None:
+    problem = problem_of(fill(Encoder(batch_first).double()), picture(32, 32), [1, 2])
+    for layer in (None, "encoder.layers.0.linear1"):
+        first, last = thrice(problem, layer)
+        same(first, last, 1e-9)
+        grid = Grid("NTC" if batch_first else "TNC", 4, 4, 24 if layer else 16, 1)
+        assert first.grid == grid
+        assert relative(problem.scores(first.values.repeat(3, 1, 1, 1), start=first.layer), first.scores) < 1e-9
+    assert problem.activations(problem.pixels[None]).layer == "encoder.layers.0"
+    rows = torch.stack([problem.pixels, problem.pixels / 2])
+    both = problem.activations(rows)
+    assert relative(both.gradients[:1], problem.activations(rows[:1]).gradients) < 1e-9
+
+
 # -- several rows, several targets ----------------------------------------------------------------------------------
 
 
@@ -393,6 +457,24 @@ def test_all_targets_share_one_forward_pass_whose_trunk_has_no_graph() -> None:
     seen.clear()
     problem.scores(torch.zeros(64, 4, 8, 8), start="body")
     assert {rows for rows, _ in seen} == {1}
+
+
+def test_the_trunk_keeps_nothing_for_a_backward_pass() -> None:
+    kept: list[tuple[int, ...]] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept.append(tuple(tensor.shape))
+        return tensor
+
+    problem = problem_of(fill(Net()), picture(), [0, 1])
+    thrice(problem, "body")
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        problem.activations(problem.pixels[None], "body")
+        assert kept
+        assert not any(shape[-2:] == (16, 16) for shape in kept)
+        kept.clear()
+        problem.gradients(problem.pixels[None])
+        assert any(shape[-2:] == (16, 16) for shape in kept)
 
 
 def test_the_classes_vmapped_are_the_classes_looped() -> None:

@@ -317,7 +317,8 @@ def test_a_rectifier_of_weights_is_none_of_the_picture() -> None:
 def test_scores_that_the_rules_would_change_are_refused() -> None:
     class Aware(Net):
         def forward(self, x: Tensor) -> Tensor:
-            return super().forward(x) + len(torch.overrides._get_current_function_mode_stack())
+            modes = [type(mode).__name__ for mode in torch.overrides._get_current_function_mode_stack()]
+            return super().forward(x) + len(set(modes) - {"Sentinel", "Exact"})
 
     problem = problem_of(fill(Aware(F.relu).double()), PICTURE, [0])
     problem.outputs(problem.pixels[None])

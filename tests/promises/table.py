@@ -45,12 +45,12 @@ class Case:
 
 CASES: dict[str, Case] = {
     "gradient": Case(),
-    "input_x_gradient": Case(),
+    "input-x-gradient": Case(),
     "smoothgrad": Case({"samples": 6}, budget="samples"),
-    "integrated_gradients": Case({"steps": 8}, budget="steps"),
-    "blur_ig": Case({"steps": 6, "max_sigma": 4.0}, budget="steps"),
-    "guided_ig": Case({"steps": 6}, budget="steps", float32=None, bfloat16=None),
-    "expected_gradients": Case({"samples": 6}, budget="samples"),
+    "integrated-gradients": Case({"steps": 8}, budget="steps"),
+    "blur-ig": Case({"steps": 6, "max_sigma": 4.0}, budget="steps"),
+    "guided-ig": Case({"steps": 6}, budget="steps", float32=None, bfloat16=None),
+    "expected-gradients": Case({"samples": 6}, budget="samples"),
     "xrai": Case({"smallest": 4}, float32=None, bfloat16=None),
     "grad_cam": Case(),
     "grad_cam_plus_plus": Case(),

@@ -18,7 +18,7 @@ from saliency_widget.engine.weights import Weights
 from tests.promises import models
 from tests.promises.forms import FORMS
 from tests.promises.models import PLAIN, Trap, Wrapped, make
-from tests.promises.support import distance, explain, untouched
+from tests.promises.support import distance, explain, problem_of, untouched
 from tests.promises.table import case_of, method_of, names
 
 NAMES = names()
@@ -126,3 +126,17 @@ def test_the_shadow_computes_and_not_the_model(name: str, monkeypatch: pytest.Mo
         values = explain(model, method_of(name))
     assert np.isnan(values).all()
     assert all(bool(parameter.isfinite().all()) for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_modes_that_change_between_two_estimates(name: str, plain: Callable[[str], Any]) -> None:
+    model = make(case_of(name).family)
+    with untouched(model):
+        with torch.inference_mode():
+            estimates = method_of(name).estimates(problem_of(model))
+            last = next(estimates)
+        for step in estimates:
+            last = step
+            assert not torch.is_inference_mode_enabled()
+    assert last.final
+    assert distance(last.values, plain(name)) < 1e-6
