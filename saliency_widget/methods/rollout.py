@@ -27,8 +27,8 @@ class AttentionRollout(Method):
     W_b)``. The map is the row of the token that the model reads its output from, at the patches. It is a share: with
     what falls on class token and registers it sums to 1, and it is never negative.
 
-    Known failings: it does not depend on the class, every target gets the same map; it knows nothing of the values that are moved, of
-    the MLPs, or of whether an effect raises or lowers a score.
+    Known failings: it does not depend on the class, every target gets the same map; it knows nothing of the values
+    that are moved, of the MLPs, or of whether an effect raises or lowers a score.
 
     Costs two forward passes, whatever the number of targets, and T^3 multiply-adds a block for T tokens.
 
@@ -108,7 +108,8 @@ class GradientRollout(Method):
     not compare in size, and twice the score does not give twice the map.
 
     Known failings: the part of a block that lowers the score is dropped, which is not what the score does; values and
-    MLPs count only through the gradient; where the score saturates (a probability close to 1), the gradient and the map vanish.
+    MLPs count only through the gradient; where the score saturates (a probability close to 1), the gradient and the map
+    vanish.
 
     Costs two forward passes and one backward pass a target, f + f + K b. The graph holds the attention of all blocks,
     (heads, T, T) each; gradients are used up block by block.
