@@ -1,7 +1,10 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
 import { type FakeModel, gradientMap, headerFor, pack } from "../dev/fake";
-import { box, field, frame, INFO, LABELS, lastReq, model, press, SHAPE, show, type } from "./page";
+import { parseHeader } from "../src/map/header";
+import { Labels } from "../src/map/labels";
+import { namesOf } from "../src/view/words";
+import { box, field, frame, INFO, LABELS, lastReq, model, press, SHAPE, show, type, withMap } from "./page";
 
 /** What a key would replace. */
 function selected(input: HTMLInputElement): string {
@@ -54,6 +57,13 @@ describe("the class box", () => {
     ]);
     const names = [...page.root.querySelectorAll(".classes .name")].map((one) => one.textContent);
     expect(names).toEqual(["cat", "crane (134)"]);
+    const header = headerFor(134, "crane", SHAPE, 1);
+    const title = namesOf(parseHeader(header)!, new Labels(LABELS, 200));
+    expect(title).toEqual({
+      subject: "crane (134)",
+      about: "gradient of the logit",
+      score: "logit of crane (134)",
+    });
   });
 
   it("says why nothing can be chosen when the kernel is gone, until it is heard of again", async () => {
@@ -74,6 +84,16 @@ describe("the class box", () => {
     await frame();
     expect(rest.hidden).toBe(true);
     expect(page.find<HTMLButtonElement>("button[data-index='134']").disabled).toBe(false);
+  });
+});
+
+describe("a target that is not one class", () => {
+  it("is named by its own words, and no class is said to be chosen", () => {
+    const target = { kind: "contrast", index: null, label: "", text: "logit of cat minus logit of crane" };
+    const page = show(model({ _info: INFO, _labels: LABELS, ...withMap(SHAPE, { target }) }));
+    expect(page.find(".title").textContent).toBe("logit of cat minus logit of crane · gradient");
+    expect(box(page).value).toBe("");
+    expect(page.root.querySelector(".classes [aria-pressed=true]")).toBeNull();
   });
 });
 

@@ -66,7 +66,7 @@ export class Classes {
     }
     this.#rest.hidden = store.canAsk;
     const first = rows.map((row) => row.index);
-    const named = wanted ?? shown ?? info.prediction[0]?.index ?? null;
+    const named = wanted ?? (drawn ? shown : (info.prediction[0]?.index ?? null));
     this.#combobox.update(
       { labels, first, can, otherwise: NO_KERNEL },
       named === null ? "" : labels.name(named),
