@@ -60,6 +60,19 @@ describe("the readout", () => {
     expect(page.root.querySelectorAll("[data-field=channel]")).toHaveLength(0);
   });
 
+  it("claims nothing of the score where a value is no part of it", async () => {
+    const values = Float32Array.of(4, 1, 2, 3);
+    for (const [unit, said, right] of [
+      ["activation", "Positive here", "+4.00"],
+      ["logit squared per full-scale pixel", "Positive here", "+4.00"],
+      ["nat", "This cell raises the logit of cat", "raises the score +4.00"],
+    ] as const) {
+      const page = await sentence(withMap([1, 2, 2], { unit }, values));
+      expect(field(page, "sign")).toBe(said);
+      expect(page.find(".ticks .to").textContent).toBe(right);
+    }
+  });
+
   it("says that a reduced picture is one", async () => {
     const page = await sentence(withMap(SHAPE, { reduced_from: [16, 16] }));
     expect(field(page, "cell")).toBe("in the reduced picture");

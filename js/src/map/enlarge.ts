@@ -29,12 +29,11 @@ export function enlarge(field: Field, width: number, height: number): Float32Arr
     for (let x = 0; x < width; x++, i++) {
       const { low: left, high: right, share: further } = across[x]!;
       let sum = 0;
-      let weight = 0;
+      let weight = 1;
       const add = (row: number, column: number, share: number) => {
         const value = field.values[row * field.width + column]!;
-        if (share === 0 || Number.isNaN(value)) return;
-        sum += share * value;
-        weight += share;
+        if (Number.isNaN(value)) weight -= share;
+        else sum += share * value;
       };
       add(top, left, (1 - lower) * (1 - further));
       add(top, right, (1 - lower) * further);

@@ -3,7 +3,7 @@ import { number3, ordinal, percent, signed3 } from "../map/format";
 import { make, setAttribute, setText } from "./dom";
 import { shapeOf } from "./place";
 import type { Drawn, Scene } from "./scene";
-import { unitExplained } from "./words";
+import { isOfScore, unitExplained } from "./words";
 
 const WIDTH = 514;
 /** How much of its colour a stretch keeps that the threshold hides: enough to read the scale by, too little to be on display. */
@@ -41,9 +41,10 @@ export class Bar {
     setAttribute(this.element, "data-level", drawn?.level);
     setAttribute(this.element, "data-sign", sign);
     const [left, middle, right] = ticks(drawn, sign === "signed");
-    this.#left.say(left, "lowers");
+    const says = drawn !== null && isOfScore(drawn.header);
+    this.#left.say(left, says ? "lowers" : "");
     this.#middle.say(middle);
-    this.#right.say(right, "raises");
+    this.#right.say(right, says ? "raises" : "");
     setText(this.#words, drawn ? scaleWords(scene, drawn) : "");
     setAttribute(this.#words, "title", drawn ? unitExplained(drawn.header) || null : null);
     this.#draw(scene);

@@ -75,6 +75,7 @@ export function signWords(drawn: Drawn, scene: Scene, at: number, value: number)
     return drawn.coarse ? "This cell has no finite value" : "This pixel's value is not finite";
   }
   const { channel, sign } = decisive(drawn, scene, at, value);
+  if (!isOfScore(drawn.header)) return `${sign > 0 ? "Positive" : sign < 0 ? "Negative" : "Zero"} here`;
   const subject = subjectOf(drawn, scene.info, channel);
   if (sign === 0) return `${subject} neither raises nor lowers the ${score}`;
   return `${subject} ${sign > 0 ? "raises" : "lowers"} the ${score}`;
@@ -105,9 +106,16 @@ function subjectOf(drawn: Drawn, info: Info, channel: number | null): string {
   return `More of ${what || all} here`;
 }
 
+const OF_SCORE = /^(logit|probability|nat|score)( per (?<input>.+))?$/;
+
+/** Whether a value's sign says what the score does: an activation's or a share of attention's does not. */
+export function isOfScore({ unit }: Header): boolean {
+  return unit === "" || OF_SCORE.test(unit);
+}
+
 /** Whether a value is a change of the score per change of the input, and not a part of the score. */
 function isDerivative({ unit }: Header): boolean {
-  return unit === "" || / per /.test(unit);
+  return unit === "" || OF_SCORE.exec(unit)?.groups?.input !== undefined;
 }
 
 function isLight({ unit }: Header): boolean {
@@ -133,11 +141,11 @@ export function scoreExplained(kind: string, { probabilityKind }: Info): string 
   return "";
 }
 
-export function unitExplained({ unit }: Header): string {
+export function unitExplained(header: Header): string {
+  const { unit } = header;
+  if (unit === "" || !isOfScore(header)) return "";
   const [score, per] = unit.split(" per ");
-  if (per === "full-scale pixel") {
-    return `How fast the ${score} changes with one channel of one pixel, in which 1 is the way from black to full brightness.`;
-  }
-  if (per) return `How fast the ${score} changes with one number of the input.`;
-  return unit ? `The part of the ${unit} that is put down to this place.` : "";
+  if (!per) return `The part of the ${score} that is put down to this place.`;
+  if (!isLight(header)) return `How fast the ${score} changes with one number of the input.`;
+  return `How fast the ${score} changes with one channel of one pixel, in which 1 is the way from black to full brightness.`;
 }
