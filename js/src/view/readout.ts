@@ -96,7 +96,7 @@ export class Readout {
     const none = value === undefined;
     setText(this.#value, none ? "–" : scene.sign === "signed" ? signed3(value) : number3(value));
     setAttribute(this.#value, "data-value", none ? null : value);
-    setText(this.#unit, drawn?.header.unit ?? "");
+    setText(this.#unit, none || Number.isNaN(value) ? "" : (drawn?.header.unit ?? ""));
     setAttribute(this.#unit, "title", drawn ? unitExplained(drawn.header) || null : null);
     setText(this.#cell, drawn && !none ? gridWords(drawn, at) : "");
     setText(this.#sign, drawn && !none ? signWords(drawn, scene, at, value) : "");
