@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 VERSION = 1
+# Instead of a request's name, in a cancel: whatever somebody waits for. A page that was reloaded knows no names.
+ANY = "*"
 _LONGEST_NAME = 200
 # Numbers beyond this are not exact in JavaScript, so no front end of ours sends one.
 _LARGEST = 2**53

@@ -39,12 +39,17 @@ class Reporter:
         self._credit = Credit()
         self._sent = 0
         self._told = float("-inf")
+        self._adopted = ""
         self.slots = Slots()
         self.error: SaliencyError | None = None
 
     def heard(self, *, visible: bool) -> None:
         """A partial map was acknowledged."""
         self._credit.heard(time.monotonic(), visible=visible)
+
+    def adopt(self, key: str) -> None:
+        """Show this map when it is there: the page that asked for it is gone, and its successor cannot ask."""
+        self._adopted = key
 
     def started(self, order: Order) -> None:
         """Say that work began."""
@@ -81,7 +86,7 @@ class Reporter:
             return
         attribution = step.attributions[0]
         packed = encode_half(attribution.values)
-        placed = self.slots.place(order.key, len(packed.data), displayed=widget.shown)
+        placed = self.slots.place(order.key, len(packed.data), displayed=widget.shown, kept=widget._likely)
         header = {"slot": placed.slot, **header_of(order.key, attribution, packed)}
         # One message, so that no front end ever sees a header without its map.
         with widget.hold_sync():
@@ -95,8 +100,9 @@ class Reporter:
             gone = {order.key, *placed.evicted}
             widget._maps = [*(old for old in widget._maps if old["key"] not in gone), header]
             # Where the front end asked, it decides itself whether the answer is still wanted.
-            if not widget.shown or (order.req is None and not order.quiet):
+            if not widget.shown or (order.req is None and not order.quiet) or order.key == self._adopted:
                 widget.shown = order.key
+                self._adopted = ""
             if not order.quiet:
                 widget._status = status_of("idle")
         if order.req is not None:

@@ -5,6 +5,7 @@ No traitlets and no torch here: the session hands work to the device's worker an
 
 from __future__ import annotations
 
+import logging
 import threading
 import traceback
 from collections import deque
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from saliency_widget.explainer import Explainer, Step
     from saliency_widget.methods.base import Method
     from saliency_widget.targets import Target
+
+_LOG = logging.getLogger("saliency_widget")
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,18 +170,14 @@ class Session:
         except BaseException as error:
             # Also what the user's model raises past Exception: the widget must say so and the worker must live on.
             message, trace = words_of(error), traceback.format_exc()
-            self._report(job, lambda sink, order: sink.failed(order, message, trace))
-        finally:
-            with self._changed:
-                if self._running is not None and self._running[1] is job:
-                    self._running = None
-                    self._next()
-                self._changed.notify_all()
+            if not self._end(job, lambda sink, order: sink.failed(order, message, trace)) and not job.cancelled:
+                # An observer of the user's raised while it was told of the result.
+                _LOG.warning("%s", trace)
 
     def _report_step(self, job: Job, step: Step) -> bool:
         """Whether another estimate is wanted."""
         if step.final:
-            self._report(job, lambda sink, order: sink.done(order, step))
+            self._end(job, lambda sink, order: sink.done(order, step))
             return False
         return self._report(job, lambda sink, order: sink.estimate(order, step))
 
@@ -190,10 +189,24 @@ class Session:
             tell(self._sink, self._running[0])
             return True
 
+    def _end(self, job: Job, tell: Callable[[Sink, Order], None]) -> bool:
+        """Tell the sink how it ended, and go on to what is next; whether this job still counted."""
+        with self._changed:
+            if self._running is None or self._running[1] is not job:
+                return False
+            order, self._running = self._running[0], None
+            try:
+                # From here on it cannot be dropped, which would answer it a second time.
+                tell(self._sink, order)
+            finally:
+                self._next()
+                self._changed.notify_all()
+            return True
+
 
 def words_of(error: BaseException) -> str:
     """Put an exception into a sentence for somebody who looks at a picture."""
     text = " ".join(str(error).split())
     if isinstance(error, SaliencyError):
         return text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text}" if text else f"The model raised {type(error).__name__} and said no more."

@@ -7,6 +7,7 @@ Pure bookkeeping: the widget moves the bytes.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 COUNT = 24
@@ -23,6 +24,8 @@ class Placement:
 
 class Slots:
     """At most ``count`` maps and ``budget`` bytes; the least recently used leaves first, the displayed one never.
+
+    What is to be kept leaves only when nothing else is left to leave.
 
     Parameters
     ----------
@@ -57,11 +60,11 @@ class Slots:
         if key in self._held:
             self._held.move_to_end(key)
 
-    def place(self, key: str, size: int, displayed: str) -> Placement:
+    def place(self, key: str, size: int, displayed: str, kept: Collection[str] = ()) -> Placement:
         """Find room for a map of ``size`` bytes; a map that is held is replaced where it lies."""
         slot = self._held.pop(key)[0] if key in self._held else None
         evicted = []
-        for other in list(self._held):
+        for other in sorted(self._held, key=lambda held: held in kept):
             if self.size + size <= self._budget and len(self._held) < self._count:
                 break
             if other != displayed:

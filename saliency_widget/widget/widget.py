@@ -13,7 +13,7 @@ from saliency_widget.errors import InputError, SaliencyError
 from saliency_widget.explainer import Explainer, make_ready
 from saliency_widget.methods.base import Method, as_method
 from saliency_widget.targets import Target, target_of_kind
-from saliency_widget.widget import protocol
+from saliency_widget.widget import protocol, rerun
 from saliency_widget.widget.frontend import esm
 from saliency_widget.widget.reporter import Reporter
 from saliency_widget.widget.session import Order, Session, words_of
@@ -116,9 +116,11 @@ class SaliencyWidget(Synced):
         self.on_msg(self._on_custom)
         first, *others = [self._order(one) for one in ready.targets]
         likely = [self._order(explainer.resolve(one.index)) for one in explainer.prediction]
+        self._likely = frozenset(order.key for order in likely)
         ahead = {order.key: order for order in (*others, *likely) if order.key != first.key}
         self._session.ask(first)
         self._session.ask_ahead([_quietly(order) for order in ahead.values()])
+        rerun.note(self)
         self._settle(_FIRST_MAP_WAIT)
 
     # --- what a script reads and does -------------------------------------------------------------------------
@@ -168,7 +170,9 @@ class SaliencyWidget(Synced):
                 raise SaliencyError("The widget is closed. Make a new one.")
             order = self._order(self._explainer.resolve(target))
             if order.key in self._attributions:
+                self._session.cancel(reason="something else was chosen")
                 self.shown = order.key
+                self._forgive()
             else:
                 self._session.ask(order)
 
@@ -211,6 +215,10 @@ class SaliencyWidget(Synced):
             self._explainer = None
             self.__dict__.get("_attributions", {}).clear()
         super().close()
+        # The history of outputs may hold the widget for ever; it need not hold its maps. Nothing is sent any more.
+        self._maps, self._image, self._labels = [], b"", []
+        for number in range(COUNT):
+            setattr(self, f"_slot_{number}", b"")
 
     def __repr__(self) -> str:
         info = self._info
@@ -226,7 +234,7 @@ class SaliencyWidget(Synced):
         if isinstance(said, protocol.Request):
             self._on_request(said)
         elif isinstance(said, protocol.Cancel):
-            self._session.cancel(said.req, reason="stopped")
+            self._session.cancel(None if said.req == protocol.ANY else said.req, reason="stopped")
         elif isinstance(said, protocol.Ack):
             with self._lock:
                 self._reporter.heard(visible=said.visible)
@@ -260,16 +268,35 @@ class SaliencyWidget(Synced):
         self._reporter.slots.touch(value)
         return value
 
+    @t.observe("shown")
+    def _on_shown(self, _change: Any) -> None:
+        self._forgive()
+
     @t.validate("threshold", "opacity", "clip")
     def _check_number(self, proposal: Any) -> Any:
         if proposal["value"] != proposal["value"]:  # NaN passes every comparison with a bound
             raise t.TraitError(f"{proposal['trait'].name} must be a number, not NaN.")
         return proposal["value"]
 
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
+        """Give the synced traits. Whoever asks for all of them is a new page, which knows nothing of requests."""
+        with self._lock:
+            session = self.__dict__.get("_session")
+            current = session.current if key is None and session is not None else None
+            if current is not None:
+                self._reporter.adopt(current.key)
+            return super().get_state(key, drop_defaults)
+
     # --- helpers ----------------------------------------------------------------------------------------------
 
     def _order(self, target: Target) -> Order:
         return Order(_key(self._method, target), target, self._method)
+
+    def _forgive(self) -> None:
+        """Let go of an error: something else was chosen since."""
+        if self._status.get("state") == "error":
+            self._reporter.error = None
+            self._status = status_of("idle")
 
     def _settle(self, timeout: float | None) -> bool:
         with self._changed:

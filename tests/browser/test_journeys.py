@@ -198,3 +198,20 @@ def test_after_a_reload_of_the_page_the_widget_is_alive(quick: tuple[Lab, Widget
     lab.page.keyboard.type("teapot")
     lab.page.keyboard.press("Enter")
     widget.wait_until_shown("teapot")
+
+
+def test_a_cell_that_is_run_again_and_again_leaves_one_widget(quick: tuple[Lab, Widget]) -> None:
+    lab, widget = quick
+    for _ in range(4):
+        lab.run(0)
+    widget.threshold.wait_for()
+    count = (
+        "import json; from ipywidgets import Widget\n"
+        'print("JSON" + json.dumps([type(one).__name__ for one in Widget.widgets.values()].count("SaliencyWidget")))'
+    )
+    assert lab.ask(1, count) == 1
+    assert widget.root.locator(".widget").count() == 1
+    # What a name of the user's still reaches stays.
+    lab.ask(1, "kept = [w]")
+    lab.run(0)
+    assert lab.ask(2, count) == 2

@@ -141,7 +141,7 @@ def test_an_error_is_one_sentence_and_the_session_goes_on(rig: Rig) -> None:
     for error, words in (
         (InputError("target", 3, "is odd", "Use 4."), "target=3 is odd. Use 4."),
         (RuntimeError("boom\n  twice"), "RuntimeError: boom twice"),
-        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (KeyboardInterrupt(), "The model raised KeyboardInterrupt and said no more."),
         (SystemExit(3), "SystemExit: 3"),
     ):
         rig.explainer.error = error
@@ -193,3 +193,18 @@ def test_closing_answers_what_was_asked_and_refuses_the_rest(rig: Rig) -> None:
     rig.session.ask(order("b", "r2"))
     assert rig.recorder.ends("a") == ["cancelled"]
     assert rig.recorder.ends("b") == ["cancelled"]
+
+
+def test_what_is_asked_for_while_an_end_is_told_does_not_end_it_twice(rig: Rig) -> None:
+    told = rig.recorder.done
+
+    def done(given: Order, step: Any) -> None:
+        told(given, step)
+        if given.key == "a":
+            rig.session.ask(order("b"))
+
+    rig.recorder.done = done  # type: ignore[method-assign]
+    rig.session.ask(order("a"))
+    rig.let(9)
+    rig.until(lambda: rig.recorder.ends("b") == ["done"])
+    assert rig.recorder.ends("a") == ["done"]

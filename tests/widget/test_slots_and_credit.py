@@ -77,3 +77,11 @@ def test_nothing_is_sent_while_nobody_looks() -> None:
     assert not credit.may_send(60.0)
     credit.heard(60.1, visible=True)
     assert credit.may_send(60.1)
+
+
+def test_what_is_to_be_kept_leaves_last() -> None:
+    slots = Slots(count=4, budget=1000)
+    for key in "abcd":
+        slots.place(key, 10, displayed="a", kept={"b"})
+    assert slots.place("e", 10, displayed="a", kept={"b"}).evicted == ("c",)
+    assert slots.place("f", 990, displayed="a", kept={"b"}).evicted == ("d", "e", "b"), "nothing else is left to leave"

@@ -396,3 +396,92 @@ def test_its_figure_shows_the_sign_and_clip_on_display(make: Any) -> None:
     texts = " ".join(text.get_text() for text in widget.figure().findobj(lambda artist: hasattr(artist, "get_text")))
     assert "90th percentile" in texts
     assert "raises" in texts
+
+
+def test_an_error_is_over_when_something_else_is_chosen(make: Any, picture: Any) -> None:
+    model = Small().eval()
+    widget = make(model, picture)
+    settle(widget)
+    held = [one["index"] for one in widget._info["prediction"]]
+    model.head.weight.data = model.head.weight.data.new_zeros((7, 3))
+    widget.comm.receive(request(unheld(widget)))
+    widget.comm.until(lambda: any(one["kind"] == "error" for one in widget.comm.custom("r1")))
+    assert widget._status["state"] == "error"
+    widget.target = held[1]
+    assert widget._status["state"] == "idle"
+    widget.wait()
+
+
+def test_a_page_that_is_opened_while_a_map_is_computed_gets_it_shown(make: Any, picture: Any) -> None:
+    model = Small().eval()
+    widget = make(model, picture)
+    settle(widget)
+    model.pause = 0.3
+    index = unheld(widget)
+    widget.comm.receive(request(index))
+    widget.comm.until(lambda: any(one["kind"] == "accepted" for one in widget.comm.custom("r1")))
+    widget.comm.receive({"method": "request_state"})
+    widget.comm.until(lambda: any(one["kind"] == "done" for one in widget.comm.custom("r1")))
+    assert widget.shown == f"gradient/logit/{index}"
+
+
+def test_a_page_that_knows_no_request_can_stop_what_is_computed(make: Any, picture: Any) -> None:
+    model = Small().eval()
+    widget = make(model, picture)
+    settle(widget)
+    model.pause = 0.3
+    widget.comm.receive(request(unheld(widget)))
+    widget.comm.receive({"method": "custom", "content": {"v": 1, "kind": "cancel", "req": "*"}})
+    widget.comm.until(lambda: any(one["kind"] == "cancelled" for one in widget.comm.custom("r1")))
+
+
+def test_a_closed_widget_holds_no_maps(make: Any) -> None:
+    widget = make()
+    settle(widget)
+    widget.close()
+    assert not any(getattr(widget, f"_slot_{number}") for number in range(24))
+    assert widget.attributions == {}
+
+
+class Shell:
+    """As much of a notebook's shell as tells which cell runs."""
+
+    def __init__(self) -> None:
+        self.user_ns: dict[str, Any] = {}
+        self.events = self
+        self.after: list[Any] = []
+        self.run = 0
+
+    def register(self, _event: str, callback: Any) -> None:
+        self.after.append(callback)
+
+    def get_parent(self) -> Any:
+        return {"metadata": {"cellId": "c1"}, "header": {"msg_id": f"run {self.run}"}}
+
+    def cell(self, make: Any) -> Any:
+        self.run += 1
+        result = make()
+        self.user_ns[f"_{self.run}"] = result
+        for callback in self.after:
+            callback(None)
+        return result
+
+
+def test_a_cell_that_is_run_again_leaves_one_widget_and_what_the_user_holds(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from saliency_widget.widget import rerun
+
+    shell = Shell()
+    monkeypatch.setattr(rerun, "_shell", lambda: shell)
+    monkeypatch.setattr(rerun, "_cells", {})
+    first = shell.cell(lambda: [make(), make()])
+    assert all(one.comm is not None for one in first), "one cell may make several"
+    shell.user_ns["mine"] = {"kept": [first[0]]}
+    second = shell.cell(make)
+    assert [one.comm is None for one in first] == [False, True]
+    del shell.user_ns["mine"]
+    third = shell.cell(make)
+    assert first[0].comm is None, "nobody holds it any more"
+    assert second.comm is None
+    assert third.comm is not None
