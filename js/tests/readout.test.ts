@@ -60,6 +60,25 @@ describe("the readout", () => {
     expect(page.root.querySelectorAll("[data-field=channel]")).toHaveLength(0);
   });
 
+  it("takes a row and a column that are typed within one frame", async () => {
+    const page = show(model());
+    const [row, column] = [...page.root.querySelectorAll<HTMLInputElement>(".place input")];
+    for (const [input, value] of [
+      [row!, "7"],
+      [column!, "0"],
+    ] as const) {
+      input.value = value;
+      input.dispatchEvent(new Event("input"));
+      input.dispatchEvent(new Event("change"));
+    }
+    await frame();
+    expect([row!.value, column!.value, page.find("[data-field=pixel]").dataset.value]).toEqual([
+      "7",
+      "0",
+      "168,169,170",
+    ]);
+  });
+
   it("claims nothing of the score where a value is no part of it", async () => {
     const values = Float32Array.of(4, 1, 2, 3);
     for (const [unit, said, right] of [

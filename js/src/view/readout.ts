@@ -38,7 +38,10 @@ export class Readout {
     const read = () => {
       const row = Number.parseInt(this.#row.value, 10);
       const column = Number.parseInt(this.#column.value, 10);
-      if (Number.isInteger(row) && Number.isInteger(column)) moved({ row, column });
+      if (!Number.isInteger(row) || !Number.isInteger(column)) return;
+      // Known at once: whoever goes on to the other box before the next frame must not find the old place in this one.
+      this.#place = { row, column };
+      moved(this.#place);
     };
     for (const input of [this.#row, this.#column]) {
       input.addEventListener("input", read, { signal });
