@@ -30,7 +30,7 @@ def main() -> None:
             for name, theme in THEMES.items():
                 server.write_notebook(f"{name}.ipynb", [SOURCE])
                 server.write_setting("apputils-extension", "themes", {"theme": theme})
-                context = browser.new_context(viewport={"width": 1280, "height": 1100}, device_scale_factor=2)
+                context = browser.new_context(viewport={"width": 1280, "height": 1300}, device_scale_factor=2)
                 lab = Lab(context.new_page(), server, f"{name}.ipynb")
                 lab.run(0)
                 stage = lab.page.locator(".stage")

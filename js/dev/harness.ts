@@ -4,7 +4,8 @@ import { FakeModel, gradientMap, headerFor, pack } from "./fake";
 
 const query = new URLSearchParams(location.search);
 const SIDE = Number(query.get("side") ?? 224);
-const SHAPE = [3, SIDE, SIDE] as const;
+const GRID = Number(query.get("grid") ?? 0);
+const SHAPE = GRID ? ([1, GRID, GRID] as const) : ([3, SIDE, SIDE] as const);
 const NAMES: Record<number, string> = {
   281: "tabby, tabby cat",
   282: "tiger cat",
@@ -47,7 +48,7 @@ const model = new FakeModel({
     probability: "softmax",
     preprocess: "bicubic, crop 0.875, mean 0.5, std 0.5",
     score_kind: "logit",
-    notes: [],
+    notes: query.has("note") ? ["The model is in training mode; it is explained as in evaluation mode."] : [],
   },
   _image: given.photo?.length === 3 * SIDE * SIDE ? new Uint8Array(given.photo) : picture(),
   _labels: labels,
@@ -66,7 +67,9 @@ function hold(index: number, values = gradientMap(SHAPE, index)): string {
   const slot = headers.length;
   const { bytes, scale } = pack(values);
   model.set(`_slot_${slot}`, new DataView(bytes.buffer));
-  model.set("_maps", [...headers, headerFor(index, labels[index]!, SHAPE, scale, slot)]);
+  const header = headerFor(index, labels[index]!, SHAPE, scale, slot);
+  const other = GRID ? { unit: "logit", method: { name: "gradcam", label: "Grad-CAM" } } : {};
+  model.set("_maps", [...headers, { ...header, ...other }]);
   return `gradient/logit/${index}`;
 }
 
@@ -74,9 +77,10 @@ const kind = query.get("state");
 if (kind !== "empty") {
   const values = gradientMap(SHAPE, 282);
   if (kind === "zero") values.fill(0);
+  if (kind === "nan") values.fill(Number.NaN);
   if (kind === "missing") values.fill(Number.NaN, 5000, 5400);
   hold(282, values);
-  if (kind !== "zero") hold(285);
+  if (kind !== "zero" && kind !== "nan") hold(285);
 }
 
 let running: ReturnType<typeof setTimeout> | undefined;
@@ -92,9 +96,15 @@ model.kernel = (message) => {
   const { index } = want.target;
   running = setTimeout(
     () => {
-      const traceback = 'Traceback (most recent call last):\n  File "gradient.py", line 31\nOutOfMemoryError';
+      const calls = Array.from(
+        { length: 24 },
+        (_, i) => `  File "model/layer_${i}.py", line ${31 + i}, in forward`,
+      );
+      const traceback = ["Traceback (most recent call last):", ...calls, "RuntimeError: sizes differ"].join(
+        "\n",
+      );
       if (kind === "error") {
-        model.reply({ kind: "error", req, message: `No memory was left for ${labels[index]}.`, traceback });
+        model.reply({ kind: "error", req, message: "RuntimeError: sizes differ: 7 and 8.", traceback });
       } else {
         const key = hold(index);
         model.reply({ kind: "done", req, key });

@@ -185,10 +185,26 @@ describe("latest wins", () => {
 
   it("goes on when the one that was cancelled is never heard of again", () => {
     world.ask(1);
+    world.protocol.receive({ kind: "accepted", req: world.req });
     world.ask(2);
-    world.pass(GIVE_UP);
+    world.pass(GIVE_UP - 1);
+    expect(world.ends).toEqual([]);
+    world.pass(1);
     expect(world.ends).toEqual([{ req: world.sent[0]!.req, kind: "cancelled" }]);
     expect(world.protocol.flight?.want.target.index).toBe(2);
+  });
+
+  it("waits only as long for a kernel that has not even said that it heard", () => {
+    world.ask(1);
+    world.ask(2);
+    world.pass(SILENCE);
+    expect(world.protocol.flight?.want.target.index).toBe(2);
+    world.pass(SILENCE);
+    expect(world.protocol.flight?.phase).toBe("waiting");
+    world.ask(3);
+    expect(world.protocol.flight?.want.target.index).toBe(3);
+    expect(world.sent.map((one) => one.kind)).toEqual(["request", "cancel", "request", "cancel", "request"]);
+    expect(world.ends.map((one) => one.kind)).toEqual(["cancelled", "cancelled"]);
   });
 
   it("stops what is pending too", () => {

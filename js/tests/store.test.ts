@@ -75,9 +75,9 @@ describe("a class", () => {
     const { store } = join(fake);
     store.choose(3);
     fake.reply({ kind: "done", req: reqOf(fake), key: "gradient/logit/3" });
-    expect(store.shown).toBe("gradient/logit/1");
+    expect(store.traits.shown).toBe("gradient/logit/1");
     hold(fake, 3, 1);
-    expect(store.shown).toBe("gradient/logit/3");
+    expect(store.traits.shown).toBe("gradient/logit/3");
   });
 
   it("is not forced on someone who has gone on", () => {
@@ -88,12 +88,12 @@ describe("a class", () => {
     store.choose(1);
     hold(fake, 3, 1);
     fake.reply({ kind: "done", req, key: "gradient/logit/3" });
-    expect(store.shown).toBe("gradient/logit/1");
+    expect(store.traits.shown).toBe("gradient/logit/1");
     store.choose(4);
     fake.set("shown", "gradient/logit/3");
     hold(fake, 4, 2);
     fake.reply({ kind: "done", req: reqOf(fake), key: "gradient/logit/4" });
-    expect(store.shown).toBe("gradient/logit/3");
+    expect(store.traits.shown).toBe("gradient/logit/3");
   });
 
   it("that fails says so until something else is chosen, and once only", () => {
@@ -103,13 +103,64 @@ describe("a class", () => {
     const said = { message: "no memory", traceback: "line 1" };
     fake.reply({ kind: "error", req: reqOf(fake), ...said });
     fake.set("_status", { state: "error", want: null, ...said });
-    expect(store.trouble).toMatchObject(said);
-    expect(store.shown).toBe("gradient/logit/1");
+    expect(store.trouble).toEqual({ of: "class 3", ...said });
+    expect(store.traits.shown).toBe("gradient/logit/1");
     store.choose(1);
     expect([store.trouble, store.statusTrouble]).toEqual([null, null]);
     fake.set("_status", { state: "computing", want: null, message: "", traceback: "" });
     fake.set("_status", { state: "error", want: null, ...said });
-    expect(store.statusTrouble).toEqual(said);
+    expect(store.statusTrouble).toMatchObject(said);
+  });
+});
+
+describe("an error", () => {
+  const failed = {
+    state: "error",
+    want: { key: "gradient/logit/3", text: "logit of three" },
+    message: "no memory",
+    traceback: "",
+  };
+
+  it("says what it is about, also where Python tells of it", () => {
+    const { store } = join(model({ _status: failed }));
+    expect(store.statusTrouble).toEqual({ of: "the logit of three", message: "no memory", traceback: "" });
+  });
+
+  it("does not stand over a map that Python chose after it", () => {
+    const fake = model();
+    const key = hold(fake, 2, 1);
+    const { store } = join(fake);
+    store.choose(3);
+    fake.reply({ kind: "error", req: reqOf(fake), message: "no memory", traceback: "" });
+    fake.set("_status", failed);
+    expect(store.trouble).not.toBeNull();
+    fake.set("shown", key);
+    expect([store.trouble, store.statusTrouble]).toEqual([null, null]);
+  });
+});
+
+describe("stopping", () => {
+  it("cancels one's own request by its name, and what else is computed by a star", () => {
+    const fake = model({ _status: { state: "computing", want: { key: "k", text: "logit of lynx" } } });
+    const { store } = join(fake);
+    store.stop();
+    expect(fake.sent).toEqual([{ v: 1, kind: "cancel", req: "*" }]);
+    store.choose(3);
+    store.stop();
+    expect(fake.sent.at(-1)).toEqual({ v: 1, kind: "cancel", req: reqOf(fake) });
+  });
+});
+
+describe("what was looked at", () => {
+  it("is remembered, the latest first, whoever chose it", () => {
+    const fake = model();
+    const key = hold(fake, 2, 1);
+    const { store } = join(fake);
+    store.choose(3);
+    fake.set("shown", key);
+    store.choose(1);
+    store.choose(3);
+    expect(store.recent.order).toEqual([3, 1, 2]);
   });
 });
 
@@ -135,15 +186,15 @@ describe("views of one model", () => {
   it("decode and sort a map once", () => {
     const fake = model();
     const { store } = join(fake);
-    const loaded = store.load(store.headers[0]!)!;
-    expect(store.load(store.headers[0]!)!.values).toBe(loaded.values);
+    const loaded = store.load(store.traits.headers[0]!)!;
+    expect(store.load(store.traits.headers[0]!)!.values).toBe(loaded.values);
     expect(store.maps.field(loaded, "signed")).toBe(
-      store.maps.field(store.load(store.headers[0]!)!, "signed"),
+      store.maps.field(store.load(store.traits.headers[0]!)!, "signed"),
     );
     fake.set("_slot_0", new Uint8Array(384));
-    expect(store.load(store.headers[0]!)!.values).not.toBe(loaded.values);
+    expect(store.load(store.traits.headers[0]!)!.values).not.toBe(loaded.values);
     fake.set("_slot_0", new Uint8Array(3));
-    expect(store.load(store.headers[0]!)).toBeNull();
+    expect(store.load(store.traits.headers[0]!)).toBeNull();
   });
 });
 
@@ -160,8 +211,17 @@ describe("hosts", () => {
     store.choose(3);
     store.stop();
     store.save();
-    expect([store.sign, store.threshold, store.opacity, store.headers.length]).toEqual(["signed", 5, 0.6, 0]);
-    expect([store.info.classes, store.shown, store.status.state]).toEqual([0, "", "idle"]);
+    expect([
+      store.traits.sign,
+      store.traits.threshold,
+      store.traits.opacity,
+      store.traits.headers.length,
+    ]).toEqual(["signed", 5, 0.6, 0]);
+    expect([store.traits.info.classes, store.traits.shown, store.traits.status.state]).toEqual([
+      0,
+      "",
+      "idle",
+    ]);
     leave();
   });
 
@@ -183,9 +243,14 @@ describe("hosts", () => {
     expect([store.gone, store.wanted]).toEqual([true, null]);
     fake.set("_status", { state: "computing" });
     expect(store.gone).toBe(false);
+    expect(store.canAsk).toBe(true);
     fake.send = () => fail();
     store.choose(3);
-    expect(store.gone).toBe(true);
+    expect([store.gone, store.canAsk]).toEqual([true, false]);
+    store.choose(4);
+    expect(store.wanted).toBeNull();
+    fake.reply({ kind: "progress", req: "of somebody else", done: 1, total: 2 });
+    expect([store.gone, store.canAsk]).toEqual([false, true]);
   });
 
   it("may give anything for a trait", () => {
@@ -193,16 +258,16 @@ describe("hosts", () => {
       const fake = model();
       const { store } = join(fake);
       for (const name of Object.keys(fake.state)) fake.set(name, junk);
-      expect(["absolute", "signed"]).toContain(store.sign);
-      for (const value of [store.threshold, store.opacity, store.clip])
+      expect(["absolute", "signed"]).toContain(store.traits.sign);
+      for (const value of [store.traits.threshold, store.traits.opacity, store.traits.clip])
         expect(Number.isFinite(value)).toBe(true);
       void [
-        store.headers,
-        store.labels.find("a", 5),
-        store.status,
+        store.traits.headers,
+        store.traits.labels.find("a", 5),
+        store.traits.status,
         store.statusTrouble,
-        store.shown,
-        store.info,
+        store.traits.shown,
+        store.traits.info,
       ];
     }
   });

@@ -1,76 +1,15 @@
 // @vitest-environment happy-dom
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { FakeModel, gradientMap, headerFor, pack } from "../dev/fake";
+import { describe, expect, it } from "vitest";
+import { gradientMap } from "../dev/fake";
 import widget from "../src/index";
-
-const SHAPE = [3, 8, 8] as const;
-
-class Quiet {
-  observe(): void {}
-  disconnect(): void {}
-}
-
-class Picture {
-  readonly data: Uint8ClampedArray<ArrayBuffer>;
-  constructor(
-    readonly width: number,
-    readonly height: number,
-  ) {
-    this.data = new Uint8ClampedArray(4 * width * height);
-  }
-}
-
-beforeEach(() => {
-  vi.stubGlobal("ResizeObserver", Quiet);
-  vi.stubGlobal("IntersectionObserver", Quiet);
-  vi.stubGlobal("ImageData", Picture);
-});
-
-afterEach(() => {
-  vi.unstubAllGlobals();
-  document.body.replaceChildren();
-});
-
-function model(more: Record<string, unknown> = {}): FakeModel {
-  const { bytes, scale } = pack(gradientMap(SHAPE, 1));
-  return new FakeModel({
-    _info: {
-      picture: { width: 8, height: 8 },
-      channels: ["R", "G", "B"],
-      classes: 3,
-      prediction: [{ index: 1, label: "<b>cat</b>", probability: 0.5 }],
-    },
-    _image: new Uint8Array(192).map((_, i) => i),
-    _labels: ["zero", "<b>cat</b>", "x".repeat(10000)],
-    _maps: [headerFor(1, "<b>cat</b>", SHAPE, scale, 0)],
-    _slot_0: bytes,
-    _status: { state: "idle" },
-    shown: "gradient/logit/1",
-    sign: "signed",
-    threshold: 100,
-    opacity: 0.6,
-    clip: 99,
-    ...more,
-  });
-}
-
-function show(fake: FakeModel, signal?: AbortSignal) {
-  const el = document.body.appendChild(document.createElement("div"));
-  const close = widget.render({ model: fake, el, ...(signal ? { signal } : {}) });
-  const host = el.firstElementChild as HTMLElement;
-  const root = host.shadowRoot!;
-  const find = <E extends HTMLElement>(selector: string) => root.querySelector<E>(selector)!;
-  return { el, host, root, find, close };
-}
-
-const frame = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 5)));
+import { frame, model, SHAPE, show } from "./page";
 
 describe("a view", () => {
   it("says what the model says and what the map is, as text and never as markup", () => {
     const { root, find } = show(model());
     expect(find("header").textContent).toContain("<b>cat</b> with probability 50");
     expect(root.querySelector("b")).toBeNull();
-    expect(find(".title").textContent).toBe("Gradient map of the logit of <b>cat</b>");
+    expect(find(".title").textContent).toBe("<b>cat</b> · gradient of the logit");
     expect(find(".ticks").textContent).toMatch(/lowers the score0raises the score/);
     expect(find(".scale").textContent).toContain("clipped at the 99th percentile of |value|");
     expect(find("[role=img]").getAttribute("aria-label")).toContain("Strongest at row");
@@ -96,7 +35,9 @@ describe("a view", () => {
       channels.reduce((a, b) => a + b),
       9,
     );
-    expect(find("[data-field=sign]").textContent).toMatch(/^(raises|lowers) the logit of <b>cat<\/b>$/);
+    expect(find("[data-field=sign]").textContent).toMatch(
+      /^More light here (raises|lowers) the logit of <b>cat<\/b>$/,
+    );
     expect(find("[data-field=pixel]").dataset.value).toBe("63,64,65");
     expect([fake.sent, fake.saves]).toEqual([[], 0]);
   });
@@ -113,10 +54,10 @@ describe("a view", () => {
     slider.dispatchEvent(new Event("change"));
     await frame();
     expect([fake.get("threshold"), fake.saves, fake.sent]).toEqual([10, 1, []]);
-    expect(slider.getAttribute("aria-valuetext")).toMatch(/^keeps the strongest 9\.4.% of the area, \d/);
+    expect(slider.getAttribute("aria-valuetext")).toMatch(/^strongest 9\.4.% of the area, holds \d/);
     fake.set("threshold", 0);
     await frame();
-    expect(slider.getAttribute("aria-valuetext")).toBe("keeps nothing");
+    expect(slider.getAttribute("aria-valuetext")).toBe("hides everything");
   });
 
   it("marks what is old, offers Stop, and tells of an error with its traceback", async () => {
@@ -131,11 +72,15 @@ describe("a view", () => {
     await frame();
     const { req } = fake.sent[0] as { req: string };
     expect(find(".stage").hasAttribute("data-old")).toBe(true);
-    expect(find(".stop").style.visibility).toBe("visible");
-    expect(find("[data-field=state]").textContent).toMatch(/^Computing x+… …$/);
+    expect(find(".row > button").hidden).toBe(false);
+    expect(find("[data-field=state]").textContent).toMatch(/^Computing x+… … · still showing <b>cat<\/b>$/);
+    expect(find(".busy:not([hidden])").textContent).toBe("computing");
     fake.reply({ kind: "error", req, message: "No memory.", traceback: "line 31" });
     await frame();
-    expect(find("[role=alert]").textContent).toBe("No memory.");
+    expect(find("[role=alert]").textContent).toMatch(
+      /^The map of x+… could not be computed; this is still <b>cat<\/b>\. No memory\.$/,
+    );
+    expect(find(".row > button").hidden).toBe(true);
     expect(find("details pre").textContent).toBe("line 31");
     expect(find(".stage").hasAttribute("data-old")).toBe(false);
     expect(find(".title").textContent).toContain("cat");
@@ -148,13 +93,10 @@ describe("a view", () => {
       "The score does not depend on any pixel here: every gradient is zero.",
     ],
     [{ _slot_0: new Uint8Array(5) }, "The map did not arrive whole."],
-    [
-      { _slot_0: new Uint8Array(384).fill(0x7e) },
-      "No pixel has a number: the gradient is not finite anywhere.",
-    ],
+    [{ _slot_0: new Uint8Array(384).fill(0x7e) }, "No pixel has a number: the map is not finite anywhere."],
     [
       { _status: { state: "computing", want: { key: "k", text: "logit of lynx" } } },
-      "Computing logit of lynx …",
+      "Computing the logit of lynx … · still showing <b>cat</b>",
     ],
   ])("has words for each state (%#)", (state, words) => {
     expect(show(model(state)).find("[data-field=state]").textContent).toBe(words);

@@ -83,6 +83,12 @@ describe("labels", () => {
     expect(labels.find("class", 50).matches).toEqual([8, 9]);
     expect(labels.name(9)).toBe("class 9");
   });
+  it("tells classes of one label apart by their numbers, and finds them by either", () => {
+    expect([labels.name(6), labels.name(7), labels.name(3)]).toEqual(["crane (6)", "crane (7)", "tiger cat"]);
+    expect(labels.find("crane", 50).matches).toEqual([6, 7]);
+    expect(labels.find("crane (7)", 50).matches).toEqual([7]);
+    expect(new Labels(["crane", "a crane", "crane"], 3).find("crane", 50).matches).toEqual([0, 2, 1]);
+  });
   it("lists some first when nothing is typed", () => {
     expect(labels.find(" ", 4, [6, 2, 99]).matches).toEqual([6, 2, 0, 1]);
   });
@@ -120,6 +126,15 @@ describe("headers", () => {
     [{ ...good, dtype: "float32" }],
   ])("refuses %j", (raw) => {
     expect(parseHeader(raw)).toBeNull();
+  });
+  it("know what makes a probability", () => {
+    const kinds = [{ probability: "sigmoid" }, { classes: 1 }, { classes: 2 }, { probability: 7 }];
+    expect(kinds.map((raw) => parseInfo(raw).probabilityKind)).toEqual([
+      "sigmoid",
+      "sigmoid",
+      "softmax",
+      "softmax",
+    ]);
   });
   it("gives an info for anything", () => {
     for (const raw of [null, 3, { prediction: [null, { index: -1 }, {}], picture: 3, channels: 7 }]) {

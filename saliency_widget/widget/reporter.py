@@ -114,6 +114,8 @@ class Reporter:
         if widget is None:
             return
         widget._status = status_of("idle")
+        if order.req is None and reason == "stopped":
+            self.error = SaliencyError(f"The map of the {order.target.text} was not computed: it was stopped.")
         if order.req is not None:
             widget.send(protocol.cancelled(order.req, reason))
 

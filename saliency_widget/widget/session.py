@@ -123,6 +123,12 @@ class Session:
                 self._drop(reason)
                 self._next()
 
+    def stop(self) -> None:
+        """Drop everything, also what nobody waits for yet."""
+        with self._changed:
+            self._drop("stopped")
+            self._ahead.clear()
+
     def close(self) -> None:
         """Drop everything and let the model go."""
         with self._changed:

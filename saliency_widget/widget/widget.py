@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from saliency_widget.explainer import Explainer, make_ready
 from saliency_widget.methods.base import Method, as_method
 from saliency_widget.targets import Target, target_of_kind
 from saliency_widget.widget import protocol, rerun
+from saliency_widget.widget.choices import check_view
 from saliency_widget.widget.frontend import esm
 from saliency_widget.widget.reporter import Reporter
 from saliency_widget.widget.session import Order, Session, words_of
@@ -21,8 +23,10 @@ from saliency_widget.widget.slots import COUNT
 from saliency_widget.widget.state import info_of, status_of, travelling_picture
 from saliency_widget.widget.synced import Synced
 
+_LOG = logging.getLogger("saliency_widget")
 # A script that is run from top to bottom finds the first map in the saved state if it comes within this time.
 _FIRST_MAP_WAIT = 1.0
+_OF_ANY_WIDGET = ("layout", "tabbable", "tooltip")
 
 
 class SaliencyWidget(Synced):
@@ -90,8 +94,9 @@ class SaliencyWidget(Synced):
     ) -> None:
         # traitlets would only warn of a misspelt name.
         for name in kwargs:
-            if name not in self.class_trait_names() or name.startswith("_"):
+            if name not in _OF_ANY_WIDGET:
                 raise TypeError(f"SaliencyWidget() got an unexpected keyword argument {name!r}")
+        view = check_view(sign=sign, threshold=threshold, opacity=opacity, clip=clip)
         ready = make_ready(
             model,
             image,
@@ -116,10 +121,7 @@ class SaliencyWidget(Synced):
             _image=travelling_picture(explainer.prepared.picture).tobytes(),
             _labels=list(explainer.labels),
             _status=status_of("idle"),
-            sign=sign,
-            threshold=threshold,
-            opacity=opacity,
-            clip=clip,
+            **view,
             **kwargs,
         )
         self._session = Session(explainer, self._reporter, self._changed)
@@ -181,6 +183,7 @@ class SaliencyWidget(Synced):
             if order.key in self._attributions:
                 self._session.cancel(reason="something else was chosen")
                 self.shown = order.key
+                self._reporter.error = None
                 self._forgive()
             else:
                 self._session.ask(order)
@@ -196,20 +199,25 @@ class SaliencyWidget(Synced):
         Raises
         ------
         SaliencyError
-            The computation failed.
+            The computation failed or was stopped, or the widget is closed.
         TimeoutError
             It did not end in time; it goes on.
         """
         if not self._settle(timeout):
             raise TimeoutError(f"The map was not there after {timeout:g} seconds; it is still being computed.")
         with self._lock:
+            if self._explainer is None:
+                raise SaliencyError("The widget is closed. Make a new one.")
             if self._reporter.error is not None:
                 raise self._reporter.error
         return self
 
     def stop(self) -> None:
-        """Stop what is being computed; the last map stays. Works where a button cannot: while a cell runs."""
-        self._session.cancel(reason="stopped")
+        """Stop all work, also what is computed ahead; the last map stays.
+
+        Works where a button cannot: while a cell runs.
+        """
+        self._session.stop()
 
     def figure(self) -> Any:
         """A matplotlib figure of the map on display, as it is shown."""
@@ -233,21 +241,25 @@ class SaliencyWidget(Synced):
     def __repr__(self) -> str:
         info = self._info
         best = info["prediction"][0] if info.get("prediction") else None
-        says = f": {best['label']}, {best['probability']:.2f}" if best else ""
+        sure = "" if best is None or best["probability"] is None else f", {best['probability']:.2f}"
+        says = "" if best is None else f": {best['label']}{sure}"
         return f"<SaliencyWidget of {info.get('model', 'a model')}{says}>"
 
     # --- what the front end says ------------------------------------------------------------------------------
 
     def _on_custom(self, _widget: Any, content: Any, _buffers: Any) -> None:
         """Validate, enqueue, return: this may run on any thread, and nothing may raise."""
-        said = protocol.parse(content)
-        if isinstance(said, protocol.Request):
-            self._on_request(said)
-        elif isinstance(said, protocol.Cancel):
-            self._session.cancel(None if said.req == protocol.ANY else said.req, reason="stopped")
-        elif isinstance(said, protocol.Ack):
-            with self._lock:
-                self._reporter.heard(visible=said.visible)
+        try:
+            said = protocol.parse(content)
+            if isinstance(said, protocol.Request):
+                self._on_request(said)
+            elif isinstance(said, protocol.Cancel):
+                self._session.cancel(None if said.req == protocol.ANY else said.req, reason="stopped")
+            elif isinstance(said, protocol.Ack):
+                with self._lock:
+                    self._reporter.heard(visible=said.visible)
+        except Exception:
+            _LOG.debug("a message from the front end was not understood", exc_info=True)
 
     def _on_request(self, said: protocol.Request) -> None:
         with self._lock:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import traitlets
 
 import saliency_widget as sw
 from saliency_widget.display.encode import decode_half
@@ -289,9 +288,24 @@ def test_bad_arguments_are_named_before_any_work(model: Small, picture: Any) -> 
     ):
         with pytest.raises(sw.InputError, match=words):
             sw.SaliencyWidget(model, picture, preprocess="none", **kwargs)
-    for kwargs in ({"sign": "both"}, {"threshold": 101}, {"threshold": float("nan")}, {"opacity": -1}, {"clip": 5}):
-        with pytest.raises(traitlets.TraitError):
+    passes: list[Any] = []
+    hook = model.register_forward_pre_hook(lambda *given: passes.append(given))
+    wrong: tuple[dict[str, Any], ...] = (
+        {"sign": "both"},
+        {"threshold": 101},
+        {"threshold": float("nan")},
+        {"threshold": True},
+        {"opacity": -1},
+        {"opacity": "half"},
+        {"clip": 5},
+    )
+    for kwargs in wrong:
+        (name,) = kwargs
+        with pytest.raises(sw.InputError, match=f"^{name}="):
             sw.SaliencyWidget(model, picture, preprocess="none", **kwargs)
+    assert passes == []
+    hook.remove()
+    assert sw.SaliencyWidget(model, picture, preprocess="none", threshold=np.int64(20)).threshold == 20
     with pytest.raises(TypeError):
         sw.SaliencyWidget(model, picture, preprocess="none", oppacity=0.5)
 
@@ -318,7 +332,11 @@ def test_a_closed_widget_lets_its_model_and_maps_go(monkeypatch: pytest.MonkeyPa
     with pytest.raises(sw.SaliencyError, match="closed"):
         widget.target = 1
     del model
-    gc.collect()
+    # The worker may still be leaving the job whose end was told.
+    limit = time.monotonic() + 20
+    while gone() is not None and time.monotonic() < limit:
+        gc.collect()
+        time.sleep(0.01)
     assert gone() is None
     assert storage() is None
     assert all(one() is None for one in maps)
@@ -541,3 +559,50 @@ def test_a_score_of_a_model_that_has_no_classes(make: Any, picture: Any) -> None
     assert widget.attribution.target.text == "mean of dog"
     with pytest.raises(sw.InputError, match="inputs"):
         make(model, picture, target=score, inputs={"scales": torch.tensor([2.0])})
+
+
+def test_stopping_stops_what_is_computed_ahead_too_and_waiting_says_so(make: Any, picture: Any) -> None:
+    model = Small().eval()
+    widget = make(model, picture)
+    settle(widget)
+    model.pause = 0.2
+    widget.target = unheld(widget)
+    widget.stop()
+    with pytest.raises(sw.SaliencyError, match="was stopped"):
+        widget.wait(5)
+    assert widget._session.current is None
+    assert not widget._session._ahead
+    widget.target = widget._info["prediction"][1]["index"]
+    assert widget.wait(5).attribution.target.index == widget._info["prediction"][1]["index"]
+    widget.close()
+    with pytest.raises(sw.SaliencyError, match="closed"):
+        widget.wait(5)
+
+
+def test_a_model_that_gives_no_number_has_a_repr(make: Any, picture: Any) -> None:
+    class Nothing(Small):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x) * float("nan")
+
+    widget = make(Nothing().eval(), picture, target=1)
+    assert repr(widget).startswith("<SaliencyWidget of Nothing: ")
+
+
+def test_a_method_with_a_name_of_ten_million_letters_is_answered(make: Any) -> None:
+    widget = make()
+    settle(widget)
+    widget.comm.receive(request(1, method="m" * 10_000_000))
+    (answer,) = widget.comm.custom("r1")
+    assert answer["kind"] == "error"
+    assert len(answer["message"]) < 2000
+
+
+def test_another_method_streams_its_estimates_to_the_widget(make: Any, picture: Any) -> None:
+    widget = make(Small().eval(), picture, method=sw.SmoothGrad(samples=6))
+    settle(widget)
+    assert widget.attribution.method.name == "smoothgrad"
+    assert widget.attribution.extras.keys() >= {"standard_error"}
+    coarse = make(Small().eval(), picture, method=sw.GradCAM(layer="norm"))
+    settle(coarse)
+    assert coarse._maps[0]["shape"][0] == 1
+    assert coarse._maps[0]["unit"] == coarse.attribution.unit

@@ -58,7 +58,7 @@ export class Field {
     return this.values.length - this.order.length;
   }
 
-  /** Whether every finite pixel is exactly zero. */
+  /** Whether every finite pixel is exactly zero; also where no pixel is finite. */
   get zero(): boolean {
     return !(this.finite > 0 && this.magnitudes[this.finite - 1]! > 0);
   }

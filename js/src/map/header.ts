@@ -36,6 +36,8 @@ export interface Info {
   readonly channels: readonly string[];
   readonly classes: number;
   readonly prediction: readonly Prediction[];
+  /** What makes a probability of a score: "softmax" or "sigmoid". */
+  readonly probabilityKind: string;
   readonly preprocess: string;
   readonly scoreKind: string;
   readonly notes: readonly string[];
@@ -108,6 +110,7 @@ export function parseInfo(raw: unknown): Info {
     channels: strings(info.channels),
     classes: whole(info.classes) ?? 0,
     prediction,
+    probabilityKind: text(info.probability) || (info.classes === 1 ? "sigmoid" : "softmax"),
     preprocess: text(info.preprocess),
     scoreKind: text(info.score_kind, "logit"),
     notes: strings(info.notes),

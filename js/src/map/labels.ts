@@ -1,9 +1,10 @@
 const WORD = /[\p{L}\p{N}]/u;
 
-/** Labels made ready for searching; a class without a label is called by its number. */
+/** Labels made ready for searching; a class without a label is called by its number, two of one label are told apart by it. */
 export class Labels {
   readonly count: number;
   readonly #names: readonly string[];
+  #shared: Set<string> | null = null;
   #lower: string[] | null = null;
 
   constructor(names: readonly string[], classes: number) {
@@ -12,7 +13,13 @@ export class Labels {
   }
 
   name(index: number): string {
-    return this.#names[index] || `class ${index}`;
+    return this.distinct(index, this.#names[index] || `class ${index}`);
+  }
+
+  /** `label` as the name of class `index`, with its number where another class is called the same. */
+  distinct(index: number, label: string): string {
+    this.#shared ??= shared(this.#names);
+    return this.#shared.has(label) ? `${label} (${index})` : label;
   }
 
   /**
@@ -29,7 +36,7 @@ export class Labels {
     const asNumber = /^\d+$/.test(query) ? Number(query) : -1;
     let total = 0;
     for (let i = 0; i < this.count; i++) {
-      const grade = i === asNumber ? 0 : gradeOf(this.#lower[i]!, query);
+      const grade = i === asNumber ? 0 : gradeOf(this.#lower[i]!, query, ` (${i})`);
       if (grade < 0) continue;
       total++;
       const same = ranked[grade]!;
@@ -45,10 +52,16 @@ export class Labels {
   }
 }
 
-function gradeOf(label: string, query: string): number {
+/** The labels that more than one class has. */
+function shared(names: readonly string[]): Set<string> {
+  const seen = new Set<string>();
+  return new Set(names.filter((name) => name !== "" && (seen.has(name) || !seen.add(name))));
+}
+
+function gradeOf(label: string, query: string, number: string): number {
   let at = label.indexOf(query);
   if (at < 0) return -1;
-  if (at === 0) return label.length === query.length ? 1 : 2;
+  if (at === 0) return label === query || label === query + number ? 1 : 2;
   while (at >= 0) {
     if (!WORD.test(label[at - 1]!)) return 3;
     at = label.indexOf(query, at + 1);

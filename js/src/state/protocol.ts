@@ -137,14 +137,18 @@ export class Protocol {
 
   #cancel(flight: Flight): void {
     if (flight.phase === "stopping") return;
+    const { phase } = flight;
     flight.phase = "stopping";
     if (!this.ends.send({ v: 1, kind: "cancel", req: flight.req })) {
       this.pending = null;
       this.#end(flight, { kind: "gone" });
       return;
     }
-    // A busy kernel answers when its cell ends, a lost reply never comes: neither may hold up what is wanted now.
-    this.#after(GIVE_UP, () => this.#end(flight, { kind: "cancelled", reason: "no answer" }));
+    // A busy kernel answers when its cell ends, a lost reply never comes: neither may hold up what is wanted now, least of
+    // all where the kernel has not even said that it heard.
+    const giveUp = () => this.#end(flight, { kind: "cancelled", reason: "no answer" });
+    if (phase === "waiting") giveUp();
+    else this.#after(phase === "sent" ? SILENCE : GIVE_UP, giveUp);
   }
 
   #end(flight: Flight, outcome: Outcome): void {

@@ -1,58 +1,42 @@
-import { fields, type Header, type Info, parseHeader, parseInfo, strings, text } from "../map/header";
-import { Labels } from "../map/labels";
-import type { Sign } from "../map/reduce";
+import type { Header } from "../map/header";
+import { Audience } from "./audience";
 import { type Loaded, MapCache } from "./maps";
 import type { Want } from "./messages";
 import type { Model } from "./model";
 import { type Flight, keyOf, type Outcome, type Partial, Protocol } from "./protocol";
+import { Recent } from "./recent";
+import { FROM_PYTHON, Traits, type Trouble, VIEW } from "./traits";
 
-export const SLOTS = 24;
-const FROM_PYTHON = ["_info", "_image", "_labels", "_maps", "_status"].concat(
-  Array.from({ length: SLOTS }, (_, i) => `_slot_${i}`),
-);
-const VIEW = ["shown", "sign", "threshold", "opacity", "clip"];
-
-export interface Trouble {
-  readonly message: string;
-  readonly traceback: string;
-}
-
-export interface Status {
-  readonly state: "idle" | "computing" | "error";
-  readonly label: string;
-  readonly trouble: Trouble;
-}
-
-/** Everything the views of one model share: its traits read safely, the maps it holds, what is asked for. */
+/** Everything the views of one model share: its traits, the maps it holds, what is asked for, what went wrong. */
 export class Store {
+  readonly traits: Traits;
   readonly protocol: Protocol;
   readonly maps = new MapCache();
+  readonly audience = new Audience();
   /** The last request's error; null when something else was chosen since. */
   trouble: Trouble | null = null;
+  /** Whether the kernel is known to be gone; a word from it proves the contrary. */
   gone = false;
   partial: Partial | null = null;
   /** The class last asked for, until it is shown. */
   wanted: Want | null = null;
+  readonly recent = new Recent();
 
   readonly #models = new Map<Model, (() => void)[]>();
-  readonly #listeners = new Set<() => void>();
-  readonly #visible = new Set<object>();
-  /** What was chosen in a host that cannot store it. */
-  readonly #own = new Map<string, unknown>();
-  readonly #parsed = new Map<string, { raw: unknown; value: unknown }>();
   readonly #seen = new WeakSet<object>();
   #arrivesAs: string | null = null;
   #dismissed = "";
   #writing = false;
 
   constructor() {
+    this.traits = new Traits(() => this.#model);
     this.protocol = new Protocol({
       send: (content) => this.#model?.send(content) ?? false,
       later: (milliseconds, action) => {
         const timer = setTimeout(action, milliseconds);
         return () => clearTimeout(timer);
       },
-      drawn: (action) => this.#drawn(action),
+      drawn: (action) => this.audience.whenDrawn(action),
       changed: () => this.#changed(),
       partial: (partial) => {
         this.partial = partial;
@@ -90,96 +74,33 @@ export class Store {
     return typeof info === "object" && info !== null && info === this.#model?.get("_info");
   }
 
-  subscribe(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  }
-
-  setVisible(view: object, visible: boolean): void {
-    if (visible) this.#visible.add(view);
-    else this.#visible.delete(view);
-  }
-
-  get info(): Info {
-    return this.#read("_info", parseInfo);
-  }
-
-  get image(): unknown {
-    return this.#model?.get("_image");
-  }
-
-  get labels(): Labels {
-    const classes = this.info.classes;
-    const labels = this.#read("_labels", (raw) => new Labels(strings(raw), classes));
-    return labels.count >= classes ? labels : new Labels([], classes);
-  }
-
-  get headers(): readonly Header[] {
-    return this.#read("_maps", (raw) => {
-      const known = (Array.isArray(raw) ? raw : []).map(parseHeader);
-      return known.filter((header): header is Header => header !== null && header.slot !== null);
-    });
-  }
-
-  get status(): Status {
-    return this.#read("_status", (raw): Status => {
-      const status = fields(raw);
-      const state = status?.state === "computing" || status?.state === "error" ? status.state : "idle";
-      const trouble = { message: text(status?.message), traceback: text(status?.traceback) };
-      return { state, label: text(fields(status?.want)?.text), trouble };
-    });
-  }
-
   /** An error that Python tells of and that nothing was chosen after. */
   get statusTrouble(): Trouble | null {
-    const { state, trouble } = this.status;
+    const { state, trouble } = this.traits.status;
     return state === "error" && trouble.message + trouble.traceback !== this.#dismissed ? trouble : null;
   }
 
-  get shown(): string {
-    return text(this.#value("shown"));
-  }
-
-  get sign(): Sign {
-    return this.#value("sign") === "signed" ? "signed" : "absolute";
-  }
-
-  get threshold(): number {
-    return this.#number("threshold", 100, 0, 100);
-  }
-
-  get opacity(): number {
-    return this.#number("opacity", 0.6, 0, 1);
-  }
-
-  get clip(): number {
-    return this.#number("clip", 99, 0, 100);
-  }
-
   get canAsk(): boolean {
-    return this.#model?.canSend ?? false;
-  }
-
-  header(key: string): Header | null {
-    return this.headers.find((header) => header.key === key) ?? null;
+    return !this.gone && (this.#model?.canSend ?? false);
   }
 
   load(header: Header): Loaded | null {
-    return header.slot === null ? null : this.maps.load(header, this.#model?.get(`_slot_${header.slot}`));
+    return header.slot === null ? null : this.maps.load(header, this.traits.bytes(header.slot));
   }
 
   /** A class as the map on display has it: the same method and kind of score. */
   want(index: number): Want {
-    const like = this.header(this.shown) ?? this.headers[0];
+    const { headers, info, shown } = this.traits;
+    const like = this.traits.header(shown) ?? headers[0];
     return {
       method: like?.method.name || "gradient",
-      target: { kind: like?.target.kind || this.info.scoreKind, index },
+      target: { kind: like?.target.kind || info.scoreKind, index },
     };
   }
 
   held(index: number): Header | null {
     const { method, target } = this.want(index);
-    const found = this.headers.find(
+    const found = this.traits.headers.find(
       (h) => h.method.name === method && h.target.kind === target.kind && h.target.index === index,
     );
     return found ?? null;
@@ -187,39 +108,38 @@ export class Store {
 
   /** Shows a class: at once if its map is here, else when Python has sent it. */
   choose(index: number): void {
-    this.#forgive();
     const held = this.held(index);
+    if (!held && !this.canAsk) return;
+    this.#forgive();
+    this.#arrivesAs = null;
+    this.recent.note(index);
     if (held) {
       this.wanted = null;
-      this.#arrivesAs = null;
       this.partial = null;
       if (this.protocol.flight || this.protocol.pending) this.protocol.stop();
-      if (held.key !== this.shown) {
-        this.set("shown", held.key);
-        this.save();
-      }
-    } else if (this.canAsk) {
+      this.#show(held.key);
+    } else {
       const want = this.want(index);
       this.wanted = want;
-      this.#arrivesAs = null;
-      this.protocol.request({ want, label: this.labels.name(index) });
+      this.protocol.request({ want, label: this.traits.labels.name(index) });
     }
     this.#changed();
   }
 
+  /** Stops whatever is computed for somebody who waits, also what this page did not ask for itself. */
   stop(): void {
     this.wanted = null;
     this.partial = null;
-    this.protocol.stop();
+    if (this.protocol.flight || this.protocol.pending) this.protocol.stop();
+    else this.#model?.send({ v: 1, kind: "cancel", req: "*" });
+    this.#changed();
   }
 
   /** Sets a choice of the view; `save` once a gesture. */
   set(name: string, value: unknown): void {
     this.#writing = true;
-    const stored = this.#model?.set(name, value) ?? false;
+    this.traits.set(name, value);
     this.#writing = false;
-    if (stored) this.#own.delete(name);
-    else this.#own.set(name, value);
     this.#changed();
   }
 
@@ -233,55 +153,44 @@ export class Store {
     return last;
   }
 
-  #value(name: string): unknown {
-    return this.#own.has(name) ? this.#own.get(name) : this.#model?.get(name);
-  }
-
-  #number(name: string, otherwise: number, least: number, most: number): number {
-    const raw = this.#value(name);
-    return typeof raw === "number" && raw >= least && raw <= most ? raw : otherwise;
-  }
-
-  #read<V>(name: string, parse: (raw: unknown) => V): V {
-    const raw = this.#model?.get(name);
-    const held = this.#parsed.get(name);
-    if (held && held.raw === raw) return held.value as V;
-    const value = parse(raw);
-    this.#parsed.set(name, { raw, value });
-    return value;
-  }
-
   #fromPython(name: string): void {
     this.gone = false;
-    if (name === "_status" && this.status.state !== "error") {
+    this.traits.heard(name);
+    const { state } = this.traits.status;
+    if (name === "_status" && state !== "error") {
       this.#dismissed = "";
-      if (this.status.state === "computing") this.trouble = null;
+      if (state === "computing") this.trouble = null;
     }
-    if (name === "_info") this.#parsed.delete("_labels");
     if (name === "_maps" || name.startsWith("_slot")) this.#arrived();
     this.#changed();
   }
 
   #viewChanged(name: string): void {
     if (!this.#writing) {
-      this.#own.delete(name);
+      this.gone = false;
+      this.traits.heard(name);
       if (name === "shown") {
         // Python, or another view of the notebook, chose later than the request in flight.
         this.wanted = null;
         this.#arrivesAs = null;
         this.partial = null;
+        this.#forgive();
+        const index = this.traits.header(this.traits.shown)?.target.index ?? null;
+        if (index !== null) this.recent.note(index);
       }
     }
     this.#changed();
   }
 
   #message(content: unknown, buffers: unknown): void {
+    // Each view of a model may be told of the same message.
     if (typeof content === "object" && content !== null) {
       if (this.#seen.has(content)) return;
       this.#seen.add(content);
     }
-    if (!this.protocol.receive(content, buffers)) return;
+    const revived = this.gone;
     this.gone = false;
+    if (!this.protocol.receive(content, buffers) && revived) this.#changed();
   }
 
   #ended(flight: Flight, outcome: Outcome): void {
@@ -300,7 +209,7 @@ export class Store {
       case "error":
         if (!still) return;
         this.wanted = null;
-        this.trouble = outcome;
+        this.trouble = { of: flight.label, message: outcome.message, traceback: outcome.traceback };
         return;
       case "cancelled":
         if (still) this.wanted = null;
@@ -310,28 +219,27 @@ export class Store {
   /** Shows what was asked for once it is really here, in whichever order reply and traits came. */
   #arrived(): void {
     const key = this.#arrivesAs;
-    const header = key === null ? null : this.header(key);
+    const header = key === null ? null : this.traits.header(key);
     if (key === null || !header || !this.load(header)) return;
     this.#arrivesAs = null;
     this.wanted = null;
-    if (this.shown === key) return;
+    this.#show(key);
+  }
+
+  #show(key: string): void {
+    if (this.traits.shown === key) return;
     this.set("shown", key);
     this.save();
   }
 
+  /** An error belongs to what was asked for then, not to what is looked at now. */
   #forgive(): void {
     this.trouble = null;
-    const { trouble } = this.status;
+    const { trouble } = this.traits.status;
     this.#dismissed = trouble.message + trouble.traceback;
   }
 
-  #drawn(action: (visible: boolean) => void): void {
-    const visible = this.#visible.size > 0 && globalThis.document?.visibilityState !== "hidden";
-    if (!visible) action(false);
-    else requestAnimationFrame(() => requestAnimationFrame(() => action(true)));
-  }
-
   #changed(): void {
-    for (const listener of [...this.#listeners]) listener();
+    this.audience.tell();
   }
 }

@@ -4,22 +4,22 @@ import { Combobox } from "./combobox";
 import { make, setAttribute, setText } from "./dom";
 import type { Scene } from "./scene";
 
+/** So many classes that were looked at stand below the most probable ones; the search has the others. */
+const OTHERS = 5;
+export const NO_KERNEL = "Without a kernel, only the classes that are here can be shown.";
+
 interface Row {
   readonly index: number;
   readonly label: string;
   readonly probability: number | null;
 }
 
-/** The most probable classes, those that were asked for, and a search over all. */
+/** The most probable classes, those that were looked at last, and a search over all. */
 export class Classes {
   readonly element: HTMLElement;
   readonly #combobox: Combobox;
   readonly #list = make("ul", { class: "classes", "aria-label": "Classes" });
-  readonly #rest = make(
-    "p",
-    { class: "quiet" },
-    "Without a kernel, only the classes that are here can be shown.",
-  );
+  readonly #rest = make("p", { class: "quiet rest" }, NO_KERNEL);
   readonly #buttons = new Map<number, HTMLButtonElement>();
 
   constructor(store: Store, signal: AbortSignal) {
@@ -32,8 +32,11 @@ export class Classes {
       },
       { signal },
     );
-    this.element = make("section", { class: "choose", "aria-label": "Class" });
-    this.element.append(this.#combobox.element, this.#list, this.#rest);
+    this.element = make("div", { class: "choose" }, this.#combobox.element, this.#list, this.#rest);
+  }
+
+  focus(): void {
+    this.#combobox.focus();
   }
 
   update(scene: Scene): void {
@@ -42,14 +45,20 @@ export class Classes {
     const rows = rowsOf(scene);
     const shown = drawn?.header.target.index ?? null;
     const wanted = store.wanted?.target.index ?? null;
+    const doing = store.protocol.flight?.phase === "waiting" ? "waiting" : "computing";
     this.#arrange(rows);
     for (const row of rows) {
       const button = this.#buttons.get(row.index)!;
-      const [name, meter, number] = [...button.children] as HTMLElement[];
-      setText(name!, shorten(row.label, 200));
-      setAttribute(name!, "title", row.label.slice(0, 500));
+      const [name, meter, number, busy] = [...button.children] as HTMLElement[];
+      const label = labels.distinct(row.index, row.label);
+      setText(name!, shorten(label, 200));
+      setAttribute(name!, "title", label.slice(0, 500));
       meter!.style.setProperty("--share", String(Math.max(0, Math.min(1, row.probability ?? 0))));
+      meter!.hidden = row.index === wanted || row.probability === null;
       setText(number!, row.probability === null ? "" : percent(100 * row.probability, true));
+      number!.hidden = row.index === wanted;
+      setText(busy!, row.index === wanted ? doing : "");
+      busy!.hidden = row.index !== wanted;
       setAttribute(button, "aria-pressed", String(row.index === shown));
       setAttribute(button, "aria-busy", row.index === wanted ? "true" : null);
       setAttribute(button, "data-held", store.held(row.index) !== null);
@@ -57,8 +66,11 @@ export class Classes {
     }
     this.#rest.hidden = store.canAsk;
     const first = rows.map((row) => row.index);
-    const named = wanted ?? shown ?? info.prediction[0]?.index ?? null;
-    this.#combobox.update({ labels, first, can }, named === null ? "" : labels.name(named));
+    const named = wanted ?? (drawn ? shown : (info.prediction[0]?.index ?? null));
+    this.#combobox.update(
+      { labels, first, can, otherwise: NO_KERNEL },
+      named === null ? "" : labels.name(named),
+    );
   }
 
   #arrange(rows: readonly Row[]): void {
@@ -83,21 +95,34 @@ function rowButton(index: number): HTMLButtonElement {
     make("span", { class: "name" }),
     make("span", { class: "meter", "aria-hidden": "true" }),
     make("span", { class: "number" }),
+    make("span", { class: "quiet busy" }),
   );
 }
 
-function rowsOf({ store, info, labels }: Scene): Row[] {
+function rowsOf({ store, info, labels, drawn }: Scene): Row[] {
   const rows = new Map<number, Row>();
   for (const one of info.prediction) rows.set(one.index, one);
-  for (const header of store.headers) {
+  const others = new Map<number, Row>();
+  for (const header of store.traits.headers) {
     const { index, label } = header.target;
     if (index !== null && !rows.has(index) && store.held(index) === header) {
-      rows.set(index, { index, label, probability: header.probability });
+      others.set(index, { index, label, probability: header.probability });
     }
   }
   const wanted = store.wanted?.target.index;
-  if (wanted !== undefined && !rows.has(wanted)) {
-    rows.set(wanted, { index: wanted, label: labels.name(wanted), probability: null });
+  if (wanted !== undefined && !rows.has(wanted) && !others.has(wanted)) {
+    others.set(wanted, { index: wanted, label: labels.name(wanted), probability: null });
   }
+  const shown = drawn?.header.target.index ?? null;
+  const kept = latest([...others.keys()], [wanted ?? null, shown, ...store.recent.order]);
+  // In the order in which they came, so that looking at one does not move it.
+  for (const [index, row] of others) if (kept.has(index)) rows.set(index, row);
   return [...rows.values()];
+}
+
+/** The few of `all` that were looked at last; of those that never were, the last. */
+function latest(all: readonly number[], looked: readonly (number | null)[]): Set<number> {
+  const among = new Set<number | null>(all);
+  const order = new Set([...looked, ...[...all].reverse()].filter((one) => among.has(one)));
+  return new Set([...order].slice(0, OTHERS) as number[]);
 }

@@ -1,6 +1,6 @@
 import { count, shorten } from "../map/format";
 import type { Labels } from "../map/labels";
-import { make, setAttribute, setText, uniqueId } from "./dom";
+import { make, rootOf, setAttribute, setText, uniqueId } from "./dom";
 
 const MOST = 50;
 
@@ -10,6 +10,8 @@ export interface Choices {
   readonly first: readonly number[];
   /** Whether a class can be chosen now. */
   readonly can: (index: number) => boolean;
+  /** Why none of those that were found can be chosen. */
+  readonly otherwise: string;
 }
 
 /** An editable combobox with a list (WAI-ARIA Authoring Practices), which renders few of however many labels. */
@@ -50,14 +52,11 @@ export class Combobox {
       make("label", { for: id }, name),
       make("div", { class: "box" }, this.#input, this.#popup),
     );
-    let focused = false;
     const input = this.#input;
-    input.addEventListener("pointerdown", () => (focused = root(input).activeElement === input), { signal });
     input.addEventListener(
       "click",
       () => {
-        // The first click takes the whole name, so that typing replaces it.
-        if (!focused) input.select();
+        this.#select();
         this.#show(true);
       },
       { signal },
@@ -81,9 +80,21 @@ export class Combobox {
   /** `name` is what stands in the box when nobody types. */
   update(choices: Choices, name: string): void {
     this.#choices = choices;
+    setAttribute(this.#input, "placeholder", `Search ${count(choices.labels.count)} classes`);
     if (name === this.#name) return;
     this.#name = name;
-    if (!this.#open) this.#input.value = name;
+    if (!this.#open) this.#restore();
+  }
+
+  focus(): void {
+    this.#input.focus();
+    this.#select();
+  }
+
+  /** Takes the whole name, where nothing else was typed, so that typing replaces it and does not go on from its end. */
+  #select(): void {
+    const focused = rootOf(this.#input).activeElement === this.#input;
+    if (focused && this.#input.value === this.#name) this.#input.select();
   }
 
   #show(all: boolean): void {
@@ -93,8 +104,15 @@ export class Combobox {
     this.#matches = matches;
     this.#list.replaceChildren(...matches.map((index, at) => this.#option(index, at)));
     const rest = total - matches.length;
+    const { can, otherwise } = this.#choices;
     const words =
-      total === 0 ? "No class has this in its name." : rest > 0 ? `${count(rest)} more: type to narrow.` : "";
+      total === 0
+        ? "No class has this in its name."
+        : !matches.some(can)
+          ? otherwise
+          : rest > 0
+            ? `${count(rest)} more: type to narrow.`
+            : "";
     setText(this.#more, words);
     this.#more.hidden = words === "";
     this.#expand(true);
@@ -136,7 +154,7 @@ export class Combobox {
     const above = box.top - widget.top;
     const up = below < 220 && above > below;
     setAttribute(this.#popup, "data-up", up);
-    this.#popup.style.maxHeight = `${Math.round(Math.min(280, Math.max(160, (up ? above : below) - 8)))}px`;
+    this.#popup.style.maxHeight = `${Math.round(Math.min(320, Math.max(160, (up ? above : below) - 8)))}px`;
   }
 
   #activate(at: number): void {
@@ -185,10 +203,7 @@ export class Combobox {
 
   #restore(): void {
     this.#expand(false);
-    this.#input.value = this.#name;
+    if (this.#input.value !== this.#name) this.#input.value = this.#name;
+    this.#select();
   }
-}
-
-function root(element: Element): ShadowRoot | Document {
-  return element.getRootNode() as ShadowRoot | Document;
 }

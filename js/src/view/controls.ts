@@ -1,25 +1,106 @@
 import { percent } from "../map/format";
 import { percentAt, positionOf, STEPS } from "../map/scale";
 import type { Store } from "../state/store";
-import { make, setAttribute, setText, uniqueId } from "./dom";
-import type { Scene } from "./scene";
+import { make, rootOf, setAttribute, setText, uniqueId } from "./dom";
+import { covering, type Scene } from "./scene";
+import { Slider, type SliderOptions } from "./slider";
+import { areaWords, keptWords, massWords, pictureWord } from "./words";
+
+const THRESHOLD: SliderOptions = {
+  trait: "threshold",
+  steps: STEPS,
+  valueAt: percentAt,
+  positionOf,
+  // Filled is what is kept, so that it shrinks with the map.
+  filled: "after",
+};
+
+const OPACITY: SliderOptions = {
+  trait: "opacity",
+  steps: 100,
+  valueAt: (position) => position / 100,
+  positionOf: (value) => Math.round(100 * value),
+  filled: "before",
+};
 
 /** Sign, threshold and opacity: choices of the view, which never wait for anything. */
 export class Controls {
   readonly element: HTMLElement;
   readonly #signs: Record<string, HTMLInputElement> = {};
-  readonly #threshold = make("input", { type: "range", min: 0, max: STEPS, step: 1 });
-  readonly #opacity = make("input", { type: "range", min: 0, max: 100, step: 1 });
+  readonly #threshold: Slider;
+  readonly #opacity: Slider;
+  readonly #exact = make("input", {
+    type: "number",
+    min: 0,
+    max: 100,
+    step: "any",
+    "aria-label": "Threshold in percent",
+    title: "Percent of the area that is kept, strongest first",
+  });
   readonly #area = make("output", { "data-field": "area", "aria-live": "off" });
-  readonly #mass = make("output", { "data-field": "mass", "aria-live": "off", class: "quiet" });
+  readonly #mass = make("output", { "data-field": "mass", "aria-live": "off" });
   readonly #percent = make("output", { "data-field": "opacity", "aria-live": "off" });
+  readonly #grey = make("p", { class: "quiet" });
 
   constructor(store: Store, signal: AbortSignal) {
-    const group = make("fieldset", { class: "sign" }, make("legend", {}, "Sign"));
+    const exact = make("span", { class: "exact" }, this.#exact, "%");
+    const kept = make("p", { class: "quiet kept" }, this.#area, this.#mass);
+    this.#threshold = new Slider("Threshold", store, signal, THRESHOLD, exact, kept);
+    this.#opacity = new Slider("Opacity", store, signal, OPACITY, this.#percent, this.#grey);
+    this.#exact.addEventListener(
+      "input",
+      () => {
+        const value = this.#exact.valueAsNumber;
+        if (value >= 0 && value <= 100) store.set("threshold", value);
+      },
+      { signal },
+    );
+    this.#exact.addEventListener(
+      "change",
+      () => {
+        // What was typed and is no percentage gives way to the one that holds.
+        this.#exact.value = String(store.traits.threshold);
+        store.save();
+      },
+      { signal },
+    );
+    this.element = make(
+      "div",
+      { class: "controls", role: "group", "aria-label": "View" },
+      this.#sign(store, signal),
+      this.#threshold.element,
+      this.#opacity.element,
+    );
+  }
+
+  update(scene: Scene): void {
+    const { drawn, threshold, opacity, info } = scene;
+    for (const [sign, radio] of Object.entries(this.#signs)) radio.checked = sign === scene.sign;
+    const area = drawn ? drawn.kept.area : threshold / 100;
+    const typing = rootOf(this.#exact).activeElement === this.#exact;
+    if (!typing && this.#exact.valueAsNumber !== threshold) this.#exact.value = String(threshold);
+    const none = drawn?.field.finite === 0;
+    setText(this.#area, none ? "" : areaWords(area));
+    setAttribute(this.#area, "data-value", area);
+    setAttribute(this.#area, "data-count", drawn?.kept.count);
+    // Where all of the area is shown, all of the total is.
+    const whole = area >= 1 && drawn?.kept.mass !== null;
+    setText(this.#mass, !drawn || whole ? "" : none ? massWords(drawn) : ` · ${massWords(drawn)}`);
+    setAttribute(this.#mass, "data-value", drawn?.kept.mass);
+    this.#threshold.update(threshold, drawn ? keptWords(drawn) : areaWords(area));
+    setText(this.#percent, percent(100 * opacity));
+    this.#opacity.update(opacity, percent(100 * opacity));
+    setText(this.#grey, covering(scene) > 0 ? `${pictureWord(info)} in grey: colour is the map's alone` : "");
+  }
+
+  #sign(store: Store, signal: AbortSignal): HTMLElement {
     const name = uniqueId("sign");
     const options = make("div", { class: "options" });
-    for (const sign of ["absolute", "signed"]) {
-      const radio = make("input", { type: "radio", name, value: sign });
+    for (const [sign, says] of [
+      ["absolute", "How strongly the score depends on each place"],
+      ["signed", "Where more would raise the score, and where it would lower it"],
+    ] as const) {
+      const radio = make("input", { type: "radio", name, value: sign, title: says });
       radio.addEventListener(
         "change",
         () => {
@@ -31,68 +112,6 @@ export class Controls {
       this.#signs[sign] = radio;
       options.append(make("label", {}, radio, make("span", {}, sign)));
     }
-    group.append(options);
-    drag(this.#threshold, store, signal, "threshold", percentAt);
-    drag(this.#opacity, store, signal, "opacity", (position) => position / 100);
-    this.element = make(
-      "section",
-      { class: "controls", "aria-label": "View" },
-      group,
-      slider("Threshold", this.#threshold, this.#area, this.#mass),
-      slider("Opacity", this.#opacity, this.#percent),
-    );
+    return make("fieldset", { class: "sign" }, make("legend", {}, "Sign"), options);
   }
-
-  update(scene: Scene): void {
-    for (const [sign, radio] of Object.entries(this.#signs)) radio.checked = sign === scene.sign;
-    const { drawn, threshold, opacity } = scene;
-    // The position is not written back while it says the same: rounding would move the knob under the hand.
-    if (percentAt(this.#threshold.valueAsNumber) !== threshold) {
-      this.#threshold.value = String(positionOf(threshold));
-    }
-    if (this.#opacity.valueAsNumber / 100 !== opacity)
-      this.#opacity.value = String(Math.round(100 * opacity));
-    const area = drawn ? drawn.kept.area : threshold / 100;
-    const mass = drawn?.kept.mass ?? null;
-    setText(this.#area, area > 0 ? `strongest ${percent(100 * area)} of the area` : "hides everything");
-    setAttribute(this.#area, "data-value", area);
-    setAttribute(this.#area, "data-count", drawn?.kept.count);
-    setText(
-      this.#mass,
-      !drawn
-        ? ""
-        : mass === null
-          ? "every value is zero"
-          : `shows ${percent(100 * mass)} of the total |value|`,
-    );
-    setAttribute(this.#mass, "data-value", mass);
-    setText(this.#percent, percent(100 * opacity));
-    setAttribute(this.#threshold, "aria-valuetext", keptWords(area, mass));
-    setAttribute(this.#opacity, "aria-valuetext", percent(100 * opacity));
-  }
-}
-
-export function keptWords(area: number, mass: number | null): string {
-  if (area === 0) return "keeps nothing";
-  const share = mass === null ? "" : `, ${percent(100 * mass)} of the total`;
-  return `keeps the strongest ${percent(100 * area)} of the area${share}`;
-}
-
-/** A slider sets its trait while it moves, which browsers tell of once a frame, and saves it once when it is let go. */
-function drag(
-  input: HTMLInputElement,
-  store: Store,
-  signal: AbortSignal,
-  trait: string,
-  valueAt: (position: number) => number,
-): void {
-  input.addEventListener("input", () => store.set(trait, valueAt(input.valueAsNumber)), { signal });
-  input.addEventListener("change", () => store.save(), { signal });
-}
-
-function slider(name: string, input: HTMLInputElement, says: HTMLElement, more?: HTMLElement): HTMLElement {
-  const id = uniqueId("slider");
-  input.id = id;
-  const head = make("div", { class: "head" }, make("label", { for: id }, name), says);
-  return make("div", { class: "slider" }, head, input, more ?? null);
 }

@@ -31,6 +31,12 @@ export function setText(node: Node, text: string): void {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Where the focus of `element` is told: its shadow root, or the page. */
+export function rootOf(element: Element): ShadowRoot | Document {
+  const root = element.getRootNode();
+  return "activeElement" in root ? (root as ShadowRoot | Document) : element.ownerDocument;
+}
+
 /** Calls `action` at most once a frame, with what there is then. */
 export function oncePerFrame(signal: AbortSignal, action: () => void): () => void {
   let asked = false;

@@ -1,11 +1,18 @@
 import { count, number3, percent, seconds, shorten } from "../map/format";
-import type { Store, Trouble } from "../state/store";
+import type { Store } from "../state/store";
+import type { Trouble } from "../state/traits";
 import type { Drawn } from "./scene";
+import { places, placeWord, scoreExplained } from "./words";
 
 /** What is said above the picture. */
 export interface Notice {
-  readonly title: string;
+  /** The class that the map on display is of. */
+  readonly subject: string;
+  /** What the map is. */
+  readonly about: string;
   readonly line: string;
+  /** More about the line, for whoever asks. */
+  readonly hint: string;
   /** Whether what is shown is not what was asked for last. */
   readonly old: boolean;
   readonly stop: boolean;
@@ -13,40 +20,68 @@ export interface Notice {
 }
 
 export const BUSY = "The kernel is busy or gone; your request waits.";
-export const GONE = "The kernel is gone. Looking still works.";
+export const GONE =
+  "The kernel is gone. Run the cell again to compute more; what is here can still be looked at.";
 export const ZERO = "The score does not depend on any pixel here: every gradient is zero.";
 
+/** A message may be a printed tensor: so much of it is a sentence, the traceback has the rest. */
+const MOST = 300;
+
 export function noticeOf(store: Store, drawn: Drawn | null): Notice {
-  const { protocol, status } = store;
-  const trouble = store.trouble ?? store.statusTrouble;
-  const flight = protocol.flight && protocol.flight.phase !== "stopping" ? protocol.flight : null;
-  const asked = protocol.pending ?? flight;
-  const title = titleOf(store, drawn);
-  const common = { title, trouble, old: false, stop: false };
-  if (asked) {
-    const waits = flight?.phase === "waiting" && !protocol.pending;
-    const line = waits ? BUSY : `Computing ${shorten(asked.label)} …${progress(store)}`;
-    return { ...common, line, old: drawn !== null && !store.partial, stop: true };
+  const subject = drawn ? shorten(drawn.names.subject, 120) : "No map yet";
+  const progress = store.partial ? progressWords(store) : "";
+  const about = drawn ? [drawn.names.about, progress].filter(Boolean).join(", ") : "";
+  const notice = { subject, about, hint: "", old: false, stop: false, trouble: null };
+  const still = drawn ? `still showing ${shorten(subject)}` : "";
+  const computing = computingWords(store, drawn !== null);
+  if (computing) {
+    const { words, stop } = computing;
+    const old = drawn !== null && !store.partial;
+    const line = !old
+      ? words
+      : words.endsWith(".")
+        ? `${words} Still showing ${shorten(subject)}.`
+        : `${words} · ${still}`;
+    return { ...notice, line, old, stop, trouble: troubleOf(store) };
   }
-  if (store.gone) return { ...common, line: GONE };
-  if (status.state === "computing") {
-    const what = status.label ? shorten(status.label) : "a map";
-    const line = drawn ? `Computing ${what} …` : "The first map is being computed …";
-    return { ...common, line, old: drawn !== null };
-  }
-  return { ...common, line: drawn ? detailsOf(drawn) : emptyLine(store) };
+  if (store.gone) return { ...notice, line: GONE };
+  const trouble = troubleOf(store);
+  if (!drawn) return { ...notice, line: emptyLine(store), trouble };
+  return { ...notice, line: detailsOf(drawn), hint: hintOf(store, drawn), trouble };
 }
 
-function titleOf(store: Store, drawn: Drawn | null): string {
-  if (!drawn) return "No map yet";
-  const { method, target } = drawn.header;
-  const of = `${method.label} map of the ${shorten(target.text)}`;
-  return store.partial ? `${of}, ${progressWords(store)}` : of;
+/** The whole title in one piece, for speech. */
+export function titleOf({ subject, about }: Notice): string {
+  return about ? `${subject} · ${about}` : subject;
 }
 
-function progress(store: Store): string {
-  const words = store.partial ? "" : progressWords(store);
-  return words && ` ${words}`;
+/** What went wrong, what it was about, and what is on display instead. */
+export function troubleWords(trouble: Trouble, drawn: Drawn | null): string {
+  const of = trouble.of ? shorten(trouble.of) : "";
+  const what = !drawn ? "The first map" : of ? `The map of ${of}` : "A map";
+  const still = drawn ? `; this is still ${shorten(drawn.names.subject)}` : "";
+  return `${what} could not be computed${still}. ${shorten(trouble.message, MOST)}`.trim();
+}
+
+function troubleOf(store: Store): Trouble | null {
+  return store.trouble ?? store.statusTrouble;
+}
+
+function computingWords(store: Store, drawn: boolean): { words: string; stop: boolean } | null {
+  const { protocol } = store;
+  const { status } = store.traits;
+  const { flight, pending } = protocol;
+  if (pending) return { words: `Computing ${shorten(pending.label)} …`, stop: true };
+  if (flight?.phase === "waiting") return { words: BUSY, stop: true };
+  if (flight && flight.phase !== "stopping") {
+    const progress = store.partial ? "" : progressWords(store);
+    const words = `Computing ${shorten(flight.label)} …${progress && ` ${progress}`}`;
+    return { words, stop: true };
+  }
+  if (store.gone || status.state !== "computing") return null;
+  if (flight) return { words: "Stopping …", stop: false };
+  const what = status.label ? `the ${shorten(status.label)}` : "a map";
+  return { words: drawn ? `Computing ${what} …` : "The first map is being computed …", stop: store.canAsk };
 }
 
 function progressWords(store: Store): string {
@@ -55,26 +90,31 @@ function progressWords(store: Store): string {
 }
 
 function emptyLine(store: Store): string {
-  if (store.trouble || store.statusTrouble) return "The first map could not be computed.";
-  if (store.headers.length > 0) return "The map did not arrive whole.";
+  if (troubleOf(store)) return "The first map could not be computed.";
+  if (store.traits.headers.length > 0) return "The map did not arrive whole.";
   return store.canAsk ? "The first map is being computed …" : "This page holds no map.";
 }
 
 function detailsOf(drawn: Drawn): string {
   const { header, field } = drawn;
-  if (field.finite === 0) return "No pixel has a number: the gradient is not finite anywhere.";
-  if (field.zero) return ZERO;
+  if (field.finite === 0) return `No ${placeWord(drawn)} has a number: the map is not finite anywhere.`;
+  if (field.zero) return header.method.name === "gradient" ? ZERO : "Every value of this map is zero.";
   const parts: string[] = [];
   if (field.missing > 0) {
     const one = field.missing === 1;
     parts.push(
-      `${count(field.missing)} ${one ? "pixel has" : "pixels have"} no finite value and ${one ? "stays" : "stay"} empty`,
+      `${places(drawn, field.missing)} ${one ? "has" : "have"} no finite value and ${one ? "stays" : "stay"} empty`,
     );
   }
   if (header.score !== null) parts.push(`${header.target.kind} ${number3(header.score)}`);
   if (header.probability !== null && header.target.kind !== "probability") {
     parts.push(`probability ${percent(100 * header.probability)}`);
   }
-  if (header.seconds !== null) parts.push(`computed in ${seconds(header.seconds)}`);
   return parts.join(" · ");
+}
+
+function hintOf(store: Store, { header }: Drawn): string {
+  const parts = [scoreExplained(header.target.kind, store.traits.info)];
+  if (header.seconds !== null) parts.push(`Computed in ${seconds(header.seconds)}.`);
+  return parts.filter(Boolean).join(" ");
 }

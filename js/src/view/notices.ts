@@ -1,21 +1,38 @@
+import { shorten } from "../map/format";
 import type { Store } from "../state/store";
-import { make, setAttribute, setText } from "./dom";
+import { make, rootOf, setAttribute, setText } from "./dom";
+import { titleOf, troubleWords } from "./notice";
 import type { Scene } from "./scene";
 
-/** What is on display, what is being computed, what went wrong. All of it in a place of fixed size: nothing moves. */
+/** What is on display, what is being computed, what went wrong; all of it in one place, so that little moves. */
 export class Notices {
   readonly element: HTMLElement;
-  readonly #title = make("h3", { class: "title" });
+  readonly #subject = make("strong", { "data-field": "subject" });
+  readonly #about = make("span", { "data-field": "about" });
+  readonly #title = make("h3", { class: "title" }, this.#subject, this.#about);
   readonly #line = make("p", { class: "quiet line", "data-field": "state" });
-  readonly #alert = make("p", { class: "line alert", role: "alert" });
-  readonly #stop = make("button", { type: "button", class: "stop" }, "Stop");
+  readonly #alert = make("p", { class: "alert", role: "alert" });
+  readonly #stop = make("button", { type: "button", class: "small" }, "Stop");
   readonly #sentence = make("p");
   readonly #traceback = make("pre", { tabindex: 0, role: "region", "aria-label": "Traceback" });
-  readonly #details = make("details", { class: "details" }, make("summary", { class: "stop" }, "Traceback"));
+  readonly #details = make("details", {}, make("summary", { class: "small" }, "Traceback"));
 
-  constructor(store: Store, signal: AbortSignal) {
+  /** `leave` takes the focus when what has it goes away. */
+  constructor(
+    store: Store,
+    signal: AbortSignal,
+    readonly leave: () => void,
+  ) {
     this.#stop.addEventListener("click", () => store.stop(), { signal });
     this.#details.append(make("div", { class: "sheet" }, this.#sentence, this.#traceback));
+    this.#details.addEventListener(
+      "toggle",
+      () => {
+        // The last line of a traceback says what happened.
+        this.#traceback.scrollTop = this.#traceback.scrollHeight;
+      },
+      { signal },
+    );
     this.#details.addEventListener(
       "keydown",
       (event) => {
@@ -25,27 +42,36 @@ export class Notices {
       },
       { signal },
     );
-    const words = make("div", { class: "words" }, this.#title, this.#line, this.#alert);
-    this.element = make("div", { class: "notices" }, words, this.#stop, this.#details);
+    const row = make("div", { class: "row" }, this.#line, this.#alert, this.#stop, this.#details);
+    this.element = make("div", { class: "notices" }, this.#title, row);
   }
 
-  update({ notice }: Scene): void {
-    const { title, line, stop, trouble } = notice;
-    setText(this.#title, title);
-    setAttribute(this.#title, "title", title);
+  update({ notice, drawn }: Scene): void {
+    const { subject, about, line, hint, stop, trouble } = notice;
+    setText(this.#subject, subject);
+    setText(this.#about, about && ` · ${about}`);
+    setAttribute(this.#title, "title", shorten(titleOf(notice), 300));
+    const failed = trouble !== null && !stop;
     setText(this.#line, line);
-    setAttribute(this.#line, "title", line || null);
-    this.#line.hidden = trouble !== null;
-    this.#alert.hidden = trouble === null;
-    setText(this.#alert, trouble?.message ?? "");
-    setAttribute(this.#alert, "title", trouble?.message);
-    // Hidden, not gone: its place stays.
-    this.#stop.style.visibility = stop ? "visible" : "hidden";
-    this.#stop.hidden = trouble !== null;
-    this.#details.hidden = trouble === null;
-    setText(this.#sentence, trouble?.message ?? "");
+    setAttribute(this.#line, "title", hint || line || null);
+    this.#line.hidden = failed;
+    this.#alert.hidden = !failed;
+    const words = failed ? troubleWords(trouble, drawn) : "";
+    setText(this.#alert, words);
+    setAttribute(this.#alert, "title", words || null);
+    setText(this.#sentence, words);
     setText(this.#traceback, trouble?.traceback ?? "");
     this.#traceback.hidden = !trouble?.traceback;
-    if (!trouble) this.#details.open = false;
+    if (!failed) this.#details.open = false;
+    this.#show(this.#stop, stop);
+    this.#show(this.#details, failed && (trouble.traceback !== "" || words.length > 80));
+  }
+
+  /** The focus must not fall out of the widget with the button that had it. */
+  #show(part: HTMLElement, shown: boolean): void {
+    if (part.hidden === !shown) return;
+    const had = part.contains(rootOf(this.element).activeElement);
+    part.hidden = !shown;
+    if (had && !shown) this.leave();
   }
 }

@@ -1,10 +1,14 @@
 import { toBytes } from "../map/bytes";
-import { count, number3, percent, shorten, signed3 } from "../map/format";
-import { make, setAttribute, setText } from "./dom";
-import type { Drawn, Scene } from "./scene";
-import type { Place } from "./stage";
+import { count, number3, percent, signed3 } from "../map/format";
+import { make, rootOf, setAttribute, setText } from "./dom";
+import type { Place } from "./place";
+import { type Drawn, positionIn, type Scene } from "./scene";
+import { channelName, channelValue, places, signWords, unitExplained } from "./words";
 
-/** Numbers at the crosshair. Its height never changes. */
+/** So many channels have a number each; of more it is said how many there are. */
+const CHANNELS = 8;
+
+/** Numbers at the crosshair. Its height depends on the map and never on the place. */
 export class Readout {
   readonly element: HTMLElement;
   readonly #row = numberInput("Row");
@@ -13,26 +17,31 @@ export class Readout {
   readonly #pixel = field("pixel");
   readonly #value = field("value");
   readonly #unit = field("unit");
+  readonly #cell = field("cell");
   readonly #sign = field("sign");
   readonly #rank = field("rank");
   readonly #channels = make("div", { class: "channels" });
+  readonly #more = make("span", { class: "quiet" });
 
   constructor(signal: AbortSignal, moved: (place: Place) => void) {
-    const pixel = make("span", { class: "pixel", title: "The pixel's colour, red, green, blue, 0 to 255" });
+    const pixel = make("span", { class: "pixel", title: "The pixel's colour: red, green, blue, 0 to 255" });
     pixel.append(this.#swatch, this.#pixel);
     this.element = make(
-      "section",
-      { class: "readout", "aria-label": "At the crosshair" },
+      "div",
+      { class: "readout", role: "group", "aria-label": "At the crosshair" },
       make("div", { class: "place" }, labelled("Row", this.#row), labelled("Column", this.#column), pixel),
-      make("p", { class: "value" }, this.#value, this.#unit),
-      make("p", { class: "line" }, this.#sign),
-      make("p", { class: "line" }, this.#rank),
+      make("p", { class: "value" }, this.#value, this.#unit, this.#cell),
+      make("p", { class: "does" }, this.#sign),
+      make("p", {}, this.#rank),
       this.#channels,
     );
     const read = () => {
       const row = Number.parseInt(this.#row.value, 10);
       const column = Number.parseInt(this.#column.value, 10);
-      if (Number.isInteger(row) && Number.isInteger(column)) moved({ row, column });
+      if (!Number.isInteger(row) || !Number.isInteger(column)) return;
+      // Known at once: whoever goes on to the other box before the next frame must not find the old place in this one.
+      this.#place = { row, column };
+      moved(this.#place);
     };
     for (const input of [this.#row, this.#column]) {
       input.addEventListener("input", read, { signal });
@@ -44,16 +53,16 @@ export class Readout {
   #place: Place = { row: 0, column: 0 };
 
   update(scene: Scene, place: Place): void {
-    const { info, drawn } = scene;
+    const { size, drawn } = scene;
     this.#place = place;
-    this.#row.max = String(Math.max(0, info.height - 1));
-    this.#column.max = String(Math.max(0, info.width - 1));
-    const root = this.element.getRootNode() as ShadowRoot | Document;
-    for (const [input, value] of [
-      [this.#row, place.row],
-      [this.#column, place.column],
+    const reduced = drawn?.header.reducedFrom ? " of the reduced picture" : "";
+    for (const [name, input, last, value] of [
+      ["Row", this.#row, size[1] - 1, place.row],
+      ["Column", this.#column, size[0] - 1, place.column],
     ] as const) {
-      if (root.activeElement !== input || input.value !== "") write(input, value);
+      input.max = String(last);
+      setAttribute(input, "title", `${name}${reduced}, 0 to ${last}`);
+      if (rootOf(input).activeElement !== input || input.value !== "") write(input, value);
     }
     this.#showPixel(scene, place);
     this.#showValue(drawn, scene, place);
@@ -61,13 +70,11 @@ export class Readout {
 
   /** The reading in one sentence. */
   words(): string {
-    const parts = [
-      this.#value.textContent,
-      this.#unit.textContent,
-      this.#sign.textContent,
-      this.#rank.textContent,
-    ];
-    return parts.filter(Boolean).join(", ");
+    const parts = [this.#value, this.#unit, this.#cell, this.#sign, this.#rank];
+    return parts
+      .map((part) => part.textContent)
+      .filter(Boolean)
+      .join(", ");
   }
 
   #restore(): void {
@@ -75,9 +82,8 @@ export class Readout {
     write(this.#column, this.#place.column);
   }
 
-  #showPixel(scene: Scene, place: Place): void {
-    const { width, height } = scene.info;
-    const bytes = toBytes(scene.image);
+  #showPixel({ image, size: [width, height] }: Scene, place: Place): void {
+    const bytes = toBytes(image);
     const at = 3 * (place.row * width + place.column);
     const known = bytes !== null && bytes.length === 3 * width * height && at + 2 < bytes.length;
     const rgb = known ? [...bytes.subarray(at, at + 3)] : null;
@@ -87,26 +93,33 @@ export class Readout {
   }
 
   #showValue(drawn: Drawn | null, scene: Scene, place: Place): void {
-    const at = drawn ? positionIn(drawn, scene, place) : -1;
+    const at = drawn ? positionIn(drawn, scene.size, place) : -1;
     const value = drawn?.field.values[at];
     const rank = drawn?.field.rank(at) ?? null;
     const none = value === undefined;
     setText(this.#value, none ? "–" : scene.sign === "signed" ? signed3(value) : number3(value));
     setAttribute(this.#value, "data-value", none ? null : value);
-    setText(this.#unit, drawn?.header.unit ?? "");
+    setText(this.#unit, none || Number.isNaN(value) ? "" : (drawn?.header.unit ?? ""));
+    setAttribute(this.#unit, "title", drawn ? unitExplained(drawn.header) || null : null);
+    setText(this.#cell, drawn && !none ? gridWords(drawn, at) : "");
     setText(this.#sign, drawn && !none ? signWords(drawn, scene, at, value) : "");
     setAttribute(this.#sign, "title", this.#sign.textContent || null);
     setText(
       this.#rank,
-      rank ? `rank ${count(rank.rank)} of ${count(rank.of)}: ${stronger(rank.percentile)}` : "",
+      drawn && rank
+        ? `rank ${count(rank.rank)} of ${places(drawn, rank.of)}, ${stronger(rank.percentile)}`
+        : "",
     );
     setAttribute(this.#rank, "data-value", rank?.rank);
     setAttribute(this.#rank, "data-percentile", rank?.percentile);
     this.#showChannels(drawn, scene, at);
   }
 
-  #showChannels(drawn: Drawn | null, scene: Scene, at: number): void {
-    const shown = Math.min(drawn?.header.shape[0] ?? 3, 4);
+  #showChannels(drawn: Drawn | null, { info }: Scene, at: number): void {
+    const channels = drawn?.header.shape[0] ?? info.channels.length;
+    // One channel is the value itself, said above.
+    const shown = channels > 1 ? Math.min(channels, CHANNELS) : 0;
+    this.#more.remove();
     while (this.#channels.children.length > shown) this.#channels.lastElementChild?.remove();
     while (this.#channels.children.length < shown) {
       this.#channels.append(make("span", {}, make("span", { class: "quiet" }), field("channel")));
@@ -114,43 +127,23 @@ export class Readout {
     for (let c = 0; c < shown; c++) {
       const [name, number] = [...this.#channels.children[c]!.children];
       const value = drawn && at >= 0 ? channelValue(drawn, c, at) : undefined;
-      setText(name!, channelName(scene, c));
+      const called = channelName(info, drawn, c);
+      setText(name!, called);
       setText(number!, value === undefined ? "–" : signed3(value));
-      setAttribute(number!, "data-channel", channelName(scene, c));
+      setAttribute(number!, "data-channel", called);
       setAttribute(number!, "data-value", value);
+    }
+    if (channels > CHANNELS) {
+      setText(this.#more, `and ${count(channels - CHANNELS)} more channels`);
+      this.#channels.append(this.#more);
     }
   }
 }
 
-/** The map's pixel at a place of the picture: a map may have a coarser grid of its own. */
-function positionIn(drawn: Drawn, { info }: Scene, place: Place): number {
-  const { width, height } = drawn.field;
-  const across = info.width || width;
-  const down = info.height || height;
-  const row = Math.min(height - 1, Math.floor(((place.row + 0.5) * height) / down));
-  return row * width + Math.min(width - 1, Math.floor(((place.column + 0.5) * width) / across));
-}
-
-function channelValue(drawn: Drawn, channel: number, at: number): number | undefined {
-  return drawn.loaded.values[channel * drawn.field.values.length + at];
-}
-
-function channelName(scene: Scene, channel: number): string {
-  return scene.info.channels[channel] ?? String(channel + 1);
-}
-
-function signWords(drawn: Drawn, scene: Scene, at: number, value: number): string {
-  const score = shorten(drawn.header.target.text);
-  if (Number.isNaN(value)) return "this pixel's gradient is not finite";
-  if (value === 0) return `neither raises nor lowers the ${score}`;
-  if (scene.sign === "signed") return `${value > 0 ? "raises" : "lowers"} the ${score}`;
-  let strongest = 0;
-  for (let c = 1; c < drawn.header.shape[0]; c++) {
-    if (Math.abs(channelValue(drawn, c, at)!) > Math.abs(channelValue(drawn, strongest, at)!)) strongest = c;
-  }
-  const does = channelValue(drawn, strongest, at)! > 0 ? "raises" : "lowers";
-  if (drawn.header.shape[0] === 1) return `${does} the ${score}`;
-  return `strongest in ${channelName(scene, strongest)}, which ${does} the ${score}`;
+/** Where the place lies in a grid that is not the picture's own. */
+function gridWords({ coarse, field: { width, height }, header }: Drawn, at: number): string {
+  if (coarse) return `cell ${Math.floor(at / width)}, ${at % width} of ${height} × ${width}`;
+  return header.reducedFrom ? "in the reduced picture" : "";
 }
 
 function stronger(percentile: number): string {

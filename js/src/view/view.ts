@@ -1,17 +1,21 @@
+import { shorten } from "../map/format";
 import type { Store } from "../state/store";
 import { Announcer } from "./announcer";
 import { Bar } from "./bar";
 import { Classes } from "./classes";
-import { Controls, keptWords } from "./controls";
-import { make, oncePerFrame } from "./dom";
+import { Controls } from "./controls";
+import { make, oncePerFrame, setAttribute } from "./dom";
 import { Header } from "./header";
 import { guardKeys } from "./keys";
+import { titleOf } from "./notice";
 import { Notices } from "./notices";
+import type { Place } from "./place";
 import { Readout } from "./readout";
-import { type Drawn, type Scene, sceneOf } from "./scene";
-import { type Place, Stage } from "./stage";
+import { type Drawn, type Scene, sceneOf, strongestPlace } from "./scene";
+import { Stage } from "./stage";
+import { css } from "./styles";
 import { followTheme } from "./theme";
-import css from "./theme.css";
+import { keptWords, pictureWord } from "./words";
 
 const CAVEAT = "A map shows what the score is sensitive to, not what caused it.";
 
@@ -29,7 +33,7 @@ export function mount(el: HTMLElement, store: Store, signal: AbortSignal): void 
 }
 
 class View {
-  readonly element = make("div", { class: "widget" });
+  readonly element = make("div", { class: "widget", role: "group" });
   readonly #announcer: Announcer;
   readonly #header = new Header();
   readonly #notices: Notices;
@@ -54,7 +58,7 @@ class View {
     this.#announcer = new Announcer(signal);
     this.#redraw = oncePerFrame(signal, () => this.#frame());
     this.#read = oncePerFrame(signal, () => this.#readFrame());
-    this.#notices = new Notices(store, signal);
+    this.#notices = new Notices(store, signal, () => this.#classes.focus());
     this.#stage = new Stage(signal, (place) => this.#moved(place));
     this.#readout = new Readout(signal, (place) => {
       this.#moved(place);
@@ -64,20 +68,20 @@ class View {
     this.#classes = new Classes(store, signal);
     const picture = make("div", { class: "picture" });
     picture.append(this.#notices.element, this.#stage.element, this.#bar.element);
-    picture.append(make("p", { class: "quiet caveat" }, CAVEAT), this.#readout.element);
-    const choices = make("div", { class: "choices" }, this.#controls.element, this.#classes.element);
+    picture.append(make("p", { class: "caveat" }, CAVEAT), this.#readout.element);
+    const choices = make("div", { class: "choices" }, this.#classes.element, this.#controls.element);
     const columns = make("div", { class: "columns" }, picture, choices);
     this.element.append(this.#header.element, columns, this.#announcer.element);
   }
 
   start(): void {
     const { signal } = this;
-    const unsubscribe = this.store.subscribe(this.#redraw);
+    const unsubscribe = this.store.audience.subscribe(this.#redraw);
     const sizes = new ResizeObserver(() => this.#stage.fit());
     sizes.observe(this.#stage.element);
     const sights = new IntersectionObserver((entries) => {
       const visible = entries.at(-1)?.isIntersecting ?? false;
-      this.store.setVisible(this, visible);
+      this.store.audience.setVisible(this, visible);
       if (visible) this.#again();
     });
     sights.observe(this.#stage.element);
@@ -86,7 +90,7 @@ class View {
       unsubscribe();
       sizes.disconnect();
       sights.disconnect();
-      this.store.setVisible(this, false);
+      this.store.audience.setVisible(this, false);
     });
     this.#frame();
   }
@@ -111,6 +115,7 @@ class View {
     this.#controls.update(scene);
     this.#classes.update(scene);
     this.#stage.describe(describe(scene));
+    setAttribute(this.element, "aria-label", nameOf(scene));
     this.#speak(scene);
     this.#prepare(scene);
   }
@@ -140,15 +145,10 @@ class View {
     this.#read();
   }
 
-  #whereIn({ info, drawn }: Scene): Place {
-    const width = info.width || drawn?.field.width || 1;
-    const height = info.height || drawn?.field.height || 1;
-    const place = this.#place ??
-      (drawn && strongest(drawn, width, height)) ?? {
-        row: height >> 1,
-        column: width >> 1,
-      };
-    this.#place ??= drawn && !drawn.field.zero ? place : null;
+  #whereIn({ size: [width, height], drawn, size }: Scene): Place {
+    const strongest = drawn && strongestPlace(drawn, size);
+    const place = this.#place ?? strongest ?? { row: height >> 1, column: width >> 1 };
+    this.#place ??= strongest;
     return {
       row: Math.max(0, Math.min(height - 1, place.row)),
       column: Math.max(0, Math.min(width - 1, place.column)),
@@ -156,7 +156,7 @@ class View {
   }
 
   #speak({ notice }: Scene): void {
-    const words = notice.stop || notice.old ? notice.line : notice.title;
+    const words = notice.stop || notice.old ? notice.line : titleOf(notice);
     if (words === this.#said) return;
     const first = this.#said === "";
     this.#said = words;
@@ -164,20 +164,19 @@ class View {
   }
 }
 
-function strongest(drawn: Drawn, width: number, height: number): Place | null {
-  const { field } = drawn;
-  const at = field.strongest;
-  if (at === null) return null;
-  return {
-    row: Math.floor(((Math.floor(at / field.width) + 0.5) * height) / field.height),
-    column: Math.floor(((at % field.width) + 0.5) * (width / field.width)),
-  };
+/** What tells this widget from others on the page. */
+function nameOf({ info, labels }: Scene): string {
+  const [best] = info.prediction;
+  const says = best && shorten(labels.distinct(best.index, best.label));
+  return ["Saliency map", info.model, says].filter(Boolean).join(", ");
 }
 
-function describe({ notice, drawn, info }: Scene): string {
-  if (!drawn) return notice.title;
-  if (drawn.field.zero) return `${notice.title}, over the photograph. ${notice.line}`;
-  const place = strongest(drawn, info.width || drawn.field.width, info.height || drawn.field.height);
+/** The picture in words, for whoever does not see it. */
+function describe({ notice, drawn, info, size }: Scene): string {
+  const title = titleOf(notice);
+  if (!drawn) return title;
+  if (drawn.field.zero) return `${title}. ${notice.line}`;
+  const place = strongestPlace(drawn, size);
   const where = place ? ` Strongest at row ${place.row}, column ${place.column}.` : "";
-  return `${notice.title}, over the photograph.${where} It ${keptWords(drawn.kept.area, drawn.kept.mass)}.`;
+  return `${title}, over the ${pictureWord(info)}.${where} Shown: ${keptWords(drawn)}.`;
 }

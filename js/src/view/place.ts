@@ -1,0 +1,26 @@
+/** A pixel of the picture, counted from 0. */
+export interface Place {
+  readonly row: number;
+  readonly column: number;
+}
+
+/** The longer side of the picture on the page, in its pixels. */
+const LONGEST = 448;
+/** A side that is shorter than this could be neither seen nor pointed at. */
+const LEAST = 32;
+
+export interface Shape {
+  readonly width: number;
+  readonly height: number;
+  /** Whether its sides are not in the picture's own proportion. */
+  readonly drawnOut: boolean;
+}
+
+/** How large a picture of this width and height is drawn, at most; one that would be a line is drawn out. */
+export function shapeOf([across, down]: readonly [number, number]): Shape {
+  const longest = Math.max(across, down);
+  const width = (across * LONGEST) / longest;
+  const height = (down * LONGEST) / longest;
+  const drawnOut = Math.min(width, height) < LEAST;
+  return { width: Math.max(LEAST, width), height: Math.max(LEAST, height), drawnOut };
+}

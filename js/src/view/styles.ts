@@ -1,0 +1,7 @@
+import base from "./css/base.css";
+import choices from "./css/choices.css";
+import inputs from "./css/inputs.css";
+import picture from "./css/picture.css";
+import readout from "./css/readout.css";
+
+export const css = [base, inputs, picture, readout, choices].join("");

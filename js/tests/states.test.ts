@@ -1,0 +1,109 @@
+// @vitest-environment happy-dom
+import { describe, expect, it } from "vitest";
+import { shapeOf } from "../src/view/place";
+import { box, frame, INFO, lastReq, model, press, show, type, withMap } from "./page";
+
+const NAN = { _slot_0: new Uint8Array(384).fill(0x7e) };
+
+describe("a map without a number", () => {
+  it("is not called zero anywhere", () => {
+    const page = show(model({ ...NAN, sign: "absolute" }));
+    expect(page.find(".ticks").textContent).toBe("");
+    expect(page.find(".scale").textContent).toBe("logit per full-scale pixel; no finite value");
+    expect(page.find(".kept").textContent).toBe("no pixel has a number");
+    expect(page.find("input[type=range]").getAttribute("aria-valuetext")).toBe("no pixel has a number");
+    const name = page.find("[role=img]").getAttribute("aria-label");
+    expect(name).toContain("No pixel has a number");
+    expect(name).not.toContain("photograph");
+  });
+});
+
+describe("what the model says", () => {
+  it("is no verdict where a sigmoid gives each class a probability of its own", () => {
+    const prediction = [{ index: 0, label: "pneumonia", probability: 0.03 }];
+    const says = (more: object) => show(model({ _info: { ...INFO, prediction, ...more } })).find(".says");
+    expect(says({ classes: 1 }).textContent).toBe("The model gives pneumonia a probability of 3\u00a0%");
+    expect(says({ probability: "sigmoid" }).textContent).toContain("gives pneumonia");
+    expect(says({ probability: "softmax" }).textContent).toBe(
+      "The model says pneumonia with probability 3\u00a0%",
+    );
+  });
+
+  it("has its notes on lines of their own, and names the widget", () => {
+    const page = show(model({ _info: { ...INFO, model: "net", notes: ["In training mode.", "Other."] } }));
+    expect([...page.root.querySelectorAll(".notes li")].map((one) => one.textContent)).toEqual([
+      "In training mode.",
+      "Other.",
+    ]);
+    const widget = page.find(".widget");
+    expect([widget.getAttribute("role"), widget.getAttribute("aria-label")]).toEqual([
+      "group",
+      "Saliency map, net, cat",
+    ]);
+  });
+});
+
+describe("Stop", () => {
+  it("is offered for what this page did not ask for, and hands its focus on when it goes", async () => {
+    const fake = model({ _status: { state: "computing", want: { key: "k", text: "logit of lynx" } } });
+    const page = show(fake);
+    const stop = page.find<HTMLButtonElement>(".row > button");
+    expect(stop.hidden).toBe(false);
+    stop.focus();
+    stop.click();
+    expect(fake.sent).toEqual([{ v: 1, kind: "cancel", req: "*" }]);
+    fake.set("_status", { state: "idle" });
+    await frame();
+    expect(stop.hidden).toBe(true);
+    expect(page.root.activeElement).toBe(box(page));
+  });
+});
+
+describe("a long error", () => {
+  it("is cut where it is a sentence, and whole in the traceback", async () => {
+    const fake = model();
+    const page = show(fake);
+    type(page, "2");
+    press(page, "Enter");
+    const message = "y".repeat(5000);
+    fake.reply({ kind: "error", req: lastReq(fake), message, traceback: message });
+    await frame();
+    const alert = page.find("[role=alert]");
+    for (const words of [alert.textContent, alert.title, page.find(".sheet p").textContent]) {
+      expect(words!.length).toBeLessThan(500);
+    }
+    expect(page.find(".sheet pre").textContent).toBe(message);
+  });
+});
+
+describe("the exact threshold", () => {
+  it("is set by its number, and what is no percentage gives way", async () => {
+    const fake = model();
+    const page = show(fake);
+    const exact = page.find<HTMLInputElement>("[aria-label='Threshold in percent']");
+    for (const [typed, set] of [
+      ["12.5", 12.5],
+      ["", 12.5],
+      ["200", 12.5],
+    ] as const) {
+      exact.value = typed;
+      exact.dispatchEvent(new Event("input"));
+      expect(fake.get("threshold")).toBe(set);
+    }
+    exact.dispatchEvent(new Event("change"));
+    await frame();
+    expect([exact.value, fake.saves]).toEqual(["12.5", 1]);
+    expect(page.find(".kept").textContent).toMatch(/^strongest 12\.5.% of the area · holds \d/);
+  });
+});
+
+describe("a picture that is a line", () => {
+  it("is drawn out until it can be seen, and says so", () => {
+    const narrow = { picture: { width: 1, height: 1200 }, channels: ["R", "G", "B"] };
+    const page = show(model({ _info: { ...INFO, ...narrow }, ...withMap([3, 1200, 1]) }));
+    expect(shapeOf([1, 1200])).toEqual({ width: 32, height: 448, drawnOut: true });
+    expect(shapeOf([4000, 2])).toEqual({ width: 448, height: 32, drawnOut: true });
+    expect(shapeOf([100, 200])).toEqual({ width: 224, height: 448, drawnOut: false });
+    expect(page.find(".scale").textContent).toContain("drawn out from 1 × 1200");
+  });
+});
