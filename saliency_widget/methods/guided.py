@@ -48,6 +48,8 @@ class GuidedBackprop(Method):
     name: ClassVar[str] = "guided-backprop"
     label: ClassVar[str] = "Guided backprop"
     summary: ClassVar[str] = "Sharp, but hardly dependent on the model's weights: it shows edges, and no reasons."
+    # No derivative of the score, so that no picture may say what more light would do.
+    unit: ClassVar[str] = "modified {score} per {variable}"
 
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield the one estimate there is."""
@@ -88,6 +90,7 @@ class Deconvolution(Method):
     name: ClassVar[str] = "deconvolution"
     label: ClassVar[str] = "Deconvolution"
     summary: ClassVar[str] = "What the strongest features look like; hardly dependent on the score."
+    unit: ClassVar[str] = "modified {score} per {variable}"
 
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield the one estimate there is."""
