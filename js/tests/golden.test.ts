@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { fromBase64 } from "../src/map/bytes";
 import { colourise, tableFor } from "../src/map/colour";
+import { enlarge } from "../src/map/enlarge";
 import { Field } from "../src/map/field";
 import { decodeHalf } from "../src/map/half";
 import { paint } from "../src/map/paint";
@@ -25,6 +26,7 @@ interface Case {
   keep: Record<string, Keep[]>;
   rank: Record<string, [number, number, number?][]>;
   colour: Record<string, string>;
+  enlarged?: { height: number; width: number; values: (number | null)[] };
 }
 
 const folder = fileURLToPath(new URL("../../tests/golden/", import.meta.url));
@@ -43,6 +45,18 @@ describe.skipIf(files.length === 0)("golden files", () => {
     const [channels, height, width] = golden.shape;
     const count = channels * height * width;
     const values = decodeHalf(fromBase64(golden.half)!, count, golden.scale)!;
+    const large = golden.enlarged;
+    if (large) {
+      it(`${golden.name}, at the size of a picture`, () => {
+        const field = Field.from(values, golden.shape, "signed");
+        const found = enlarge(field, large.width, large.height);
+        large.values.forEach((value, i) => {
+          // A pixel whose own cell has no number is drawn by neither.
+          if (value !== null) expect(found[i]).toBeCloseTo(value, 5);
+        });
+        expect(large.values.filter((value) => value !== null).length).toBeGreaterThan(0);
+      });
+    }
     for (const sign of ["absolute", "signed"] as const) {
       describe(`${golden.name}, ${sign}`, () => {
         const field = Field.from(values, golden.shape, sign);

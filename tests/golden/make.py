@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from saliency_widget.display.cells import to_picture
 from saliency_widget.display.colours import colourise
 from saliency_widget.display.encode import decode_half, encode_half
 from saliency_widget.display.reduce import SIGNS, clip_level, reduce_channels, scale_to_heat
@@ -19,6 +20,8 @@ from saliency_widget.display.threshold import keep_strongest, rank_of
 
 HERE = Path(__file__).parent
 CLIPS = (50.0, 99.0, 100.0)
+# No multiple of any grid below, so that cells and pixels fall differently everywhere.
+PICTURE = (23, 31)
 PERCENTS = (0.0, 0.5, 5.0, 12.5, 50.0, 100.0)
 
 
@@ -33,6 +36,8 @@ def maps() -> dict[str, np.ndarray]:
     missing[0, 0, 0] = np.nan
     missing[2, 7, 3] = np.inf
     missing[1, 3, 3] = -np.inf
+    hole = random.normal(size=(1, 4, 5)).astype(np.float32)
+    hole[0, 1, 2] = np.nan
     sparse = np.zeros((3, 20, 20), np.float32)
     sparse[:, 3, 5] = (0.25, -0.5, 0.125)
     return {
@@ -44,6 +49,7 @@ def maps() -> dict[str, np.ndarray]:
         "all zero": np.zeros((3, 6, 5), np.float32),
         "all negative": -np.abs(random.normal(size=(3, 7, 7))).astype(np.float32),
         "one channel": random.normal(size=(1, 7, 9)).astype(np.float32),
+        "one channel, a cell without a number": hole,
         "four channels": random.normal(size=(4, 6, 6)).astype(np.float32),
         "one pixel": np.array([[[2.0]], [[-3.0]], [[0.5]]], np.float32),
         "tiny numbers": (random.normal(size=(3, 8, 8)) * 1e-30).astype(np.float32),
@@ -88,6 +94,14 @@ def case(name: str, values: np.ndarray) -> dict[str, Any]:
         ]
         coloured = colourise(scale_to_heat(reduced, clip_level(reduced)), sign)
         out["colour"][sign] = base64.b64encode(coloured.tobytes()).decode()
+    if len(values) == 1:
+        large = to_picture(decoded, *PICTURE)[0]
+        flat = large.ravel()
+        out["enlarged"] = {
+            "height": PICTURE[0],
+            "width": PICTURE[1],
+            "values": [float(v) if np.isfinite(v) else None for v in flat],
+        }
     return out
 
 
