@@ -228,7 +228,9 @@ def test_explaining_while_another_thread_trains(fused: bool) -> None:
     trainer = Trainer(model, fused=fused)
     kinds = []
     try:
-        for _ in range(15):
+        limit = time.monotonic() + 60
+        # A step of the training falls into an explanation sooner or later; on a busy machine, later.
+        while len(kinds) < 15 or ("snapshot" not in kinds and time.monotonic() < limit):
             problem = problem_of(model, picture(16, 16), [0, 1, 2])
             *_, last = as_method("gradient").estimates(problem)
             assert last.values.isfinite().all()
