@@ -154,6 +154,8 @@ class Lab:
 
     def start(self, number: int) -> None:
         """Run a cell and do not wait for it."""
+        for dialog in self.page.locator("dialog.jp-Dialog").all():
+            raise AssertionError(f"JupyterLab asks: {dialog.inner_text()}")
         self.cell(number).locator(".jp-InputArea-editor").click()
         self.page.keyboard.press("Control+Enter")
 

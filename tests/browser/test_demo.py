@@ -37,6 +37,17 @@ def demo(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     process.wait(20)
 
 
+def wait_for_port(port: int) -> None:
+    limit = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("localhost", port), timeout=5).close()
+            return
+        except OSError:
+            assert time.monotonic() < limit, "nothing listens at the printed address"
+            time.sleep(0.1)
+
+
 def printed_address(port: int, process: subprocess.Popen[bytes]) -> str:
     assert process.stdout is not None
     text = b""
@@ -56,7 +67,9 @@ def test_the_printed_address_opens_the_quickstart(
     context: BrowserContext, demo: tuple[int, subprocess.Popen[bytes]]
 ) -> None:
     page = context.new_page()
-    page.goto(printed_address(*demo))
-    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    assert "What does a classifier look at?" in page.locator(".jp-Notebook").inner_text()
+    address = printed_address(*demo)
+    # The address is printed a moment before the server listens.
+    wait_for_port(demo[0])
+    page.goto(address)
+    page.get_by_role("heading", name="What does a classifier look at?").first.wait_for(timeout=60_000)
     page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)
