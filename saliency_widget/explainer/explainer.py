@@ -186,6 +186,8 @@ class Explainer:
             "seconds": round(seconds, 4),
             "versions": _versions(),
         }
+        # Of the weights that made the map: the prediction may be of earlier ones.
+        seen = None if problem.seen is None else problem.seen[None].to("cpu", torch.float64)
         record = MethodRecord(method.name, method.label, method.parameters())
         attributions = tuple(
             Attribution(
@@ -195,7 +197,7 @@ class Explainer:
                 method=record,
                 score=scores[k],
                 unit=method.unit.format(score=target.unit, variable=self.prepared.variable),
-                probability=target.probability(self.outputs),
+                probability=target.probability(self.outputs if seen is None else seen),
                 channels=self.prepared.channels if len(values[k]) == len(self.prepared.channels) else ("map",),
                 quality={**_state(values[k]), **estimate.quality[k]},
                 provenance=provenance,
