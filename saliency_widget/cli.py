@@ -191,6 +191,7 @@ def _explain(arguments: argparse.Namespace) -> None:
     from saliency_widget.methods.describe import method_from_text
 
     method = method_from_text(arguments.method, arguments.set)
+    method.check(model)
     wanted = _target(arguments)
     check_early(model, None, [wanted])
     explainer = Explainer(model, picture)

@@ -83,3 +83,15 @@ def test_the_training_mode_is_said_before_the_model_runs() -> None:
         with pytest.raises(sw.SaliencyWarning, match="training mode"):
             sw.explain(model, pictures(1)[0], preprocess=PLAIN)
     assert Small.passes == before
+
+
+@pytest.mark.parametrize("method", [sw.GradCAM, sw.ScoreCAM, sw.AblationCAM, sw.EigenCAM, sw.GuidedGradCAM])
+def test_a_layer_is_looked_for_before_the_model_runs(method: Any) -> None:
+    model = made()
+    for call in (sw.explain, sw.stream, sw.SaliencyWidget):
+        for layer, words in (("cnov", "cnov.*names no layer.*conv"), (nn.Conv2d(3, 6, 3), "no part of this")):
+            before = Small.passes
+            with pytest.raises(sw.InputError, match=f"(?s){words}"):
+                call(model, pictures(1)[0], preprocess=PLAIN, method=method(layer=layer))
+            assert Small.passes == before
+    method(layer="conv").check(model)

@@ -113,6 +113,7 @@ def _make(
     specs = [as_target(one) for one in wanted]
     names = read_labels(labels)
     extra = check_inputs(inputs, unwrap(model), len(images) if listed else None)
+    chosen.check(unwrap(model))
     check_early(model, names, specs)
     if shadow_of(model).was_training:
         warnings.warn(f"model: {TRAINING_MODE}", SaliencyWarning, stacklevel=stacklevel + 1)
