@@ -186,12 +186,16 @@ def _explain(arguments: argparse.Namespace) -> None:
     model, weights = _model(arguments)
 
     from saliency_widget.explainer import Explainer
+    from saliency_widget.explainer.early import check_early
     from saliency_widget.export.png import write_png
     from saliency_widget.methods.describe import method_from_text
 
     method = method_from_text(arguments.method, arguments.set)
+    method.check(model)
+    wanted = _target(arguments)
+    check_early(model, None, [wanted])
     explainer = Explainer(model, picture)
-    target = explainer.resolve(_target(arguments))
+    target = explainer.resolve(wanted)
     _print_prediction(explainer, weights)
     *_, last = explainer.steps([target], method)
     attribution = _named(last.attributions[0], weights)

@@ -66,6 +66,8 @@ class Reader:
     ----------
     forward
         From a replica, pixels (N, C, H, W) and the number of rows that come out, to the logits.
+    follow
+        The same, where what the layer returns is exchanged.
     score
         From logits (N, classes) to the scores of the targets (N, K).
     plan
@@ -77,9 +79,16 @@ class Reader:
     """
 
     def __init__(
-        self, forward: Forward, score: Score, plan: ClassPlan, picture: Size, patch: int | Size | None
+        self,
+        forward: Forward,
+        follow: Forward,
+        score: Score,
+        plan: ClassPlan,
+        picture: Size,
+        patch: int | Size | None,
     ) -> None:
         self._forward = forward
+        self._follow = follow
         self._score = score
         self._plan = plan
         self.picture = picture
@@ -205,7 +214,7 @@ class Reader:
             return found.put(found.grid.write(found.tensor, values.clone()))
 
         with replica.computing(), calling(replica, tap.name, exchange, only=tap.calls):
-            return self._forward(replica, rows, len(values)).detach().clone()
+            return self._follow(replica, rows, len(values)).detach().clone()
 
     @torch.no_grad()
     def _check_head(self, replica: Replica, tap: Tap, row: Tensor) -> None:

@@ -34,7 +34,7 @@ class Layered:
         self._row = problem.pixels[None]
         size = (int(problem.pixels.shape[1]), int(problem.pixels.shape[2]))
         patch = patch_of(problem.shadow.model)
-        self._reader = Reader(self._forward, problem._scores, problem._run.plan, size, patch)
+        self._reader = Reader(self._forward, self._follow, problem._scores, problem._run.plan, size, patch)
 
     def activations(self, batch: Tensor, layer: Any) -> Activations:
         """What a layer returned for pixels (N, C, H, W), and the derivatives of the scores towards it."""
@@ -107,3 +107,6 @@ class Layered:
 
     def _forward(self, replica: Replica, pixels: Tensor, rows: int) -> Any:
         return self._problem._forward(replica, pixels, rows=rows)
+
+    def _follow(self, replica: Replica, pixels: Tensor, rows: int) -> Any:
+        return self._problem._forward(replica, pixels, rows=rows, exchanged=True)

@@ -98,6 +98,7 @@ class Problem:
         plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
         self._run = Run(shadow, plan)
         self._logits: Tensor | None = None
+        self._turn = 0
         self._settle_down()
 
     def _settle_down(self) -> None:
@@ -136,6 +137,11 @@ class Problem:
         return self._settled()
 
     @property
+    def seen(self) -> Tensor | None:
+        """The same, of the weights of the run that is open; None where no pass of it was one of the picture itself."""
+        return self._logits if self._turn == self._run.turn else None
+
+    @property
     def variable(self) -> str:
         """Unit of the pixels: "full-scale pixel", or "input unit" where they are the model's own input."""
         return self._prepared.variable
@@ -165,7 +171,7 @@ class Problem:
         return known
 
     def _settled(self) -> Tensor:
-        if self._logits is None:
+        if self.seen is None:
             self.outputs(self.pixels[None])
         assert self._logits is not None
         return self._logits
@@ -376,10 +382,17 @@ class Problem:
             return self._input + self._scale * change
         return self._input + torch.einsum("dc,nchw->ndhw", self._matrix, change)
 
-    def _forward(self, replica: Replica, pixels: Tensor, given: Tensor | None = None, rows: int | None = None) -> Any:
+    def _forward(
+        self,
+        replica: Replica,
+        pixels: Tensor,
+        given: Tensor | None = None,
+        rows: int | None = None,
+        *,
+        exchanged: bool = False,
+    ) -> Any:
         """What :meth:`_scores` reads: scores (N, classes), or the model's output where a target wants that."""
-        # A number of rows is given where a layer is listened to, which may exchange what the picture's logits follow.
-        known = rows is not None
+        # What a layer returns may be exchanged; the logits are then not those of the picture.
         rows = len(pixels) if rows is None else rows
         try:
             seen = self._model_input(pixels) if given is None else given
@@ -392,7 +405,7 @@ class Problem:
             raise ModelError(_model_raised(error, tuple(pixels.shape))) from error
         if all(target.of_classes for target in self._targets):
             output = logits_of(output, rows)
-        if not known and self._logits is None and torch.equal(pixels[0].detach(), self.pixels):
+        if not exchanged and self.seen is None and torch.equal(pixels[0].detach(), self.pixels):
             self._bind(output, rows)
         return output
 
@@ -400,7 +413,7 @@ class Problem:
         if not has_logits(output, rows):
             return
         logits = logits_of(output, rows)[:1].detach()
-        self._logits = logits[0].clone()
+        self._logits, self._turn = logits[0].clone(), self._run.turn
         self._targets = tuple(
             target if target.bound else target.resolve(self._labels, logits.shape[1], logits)
             for target in self._targets

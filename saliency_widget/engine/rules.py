@@ -140,12 +140,14 @@ def _function(build: Build, value: types.FunctionType) -> Any:
     inner = inner_callable(value)
     if inner is not None:
         return build.any(inner)
-    world = _globals_of(build, value)
+    names = shared_globals(value)
+    world = value.__globals__ if names is None else _world_of(build, value)
     if world is value.__globals__ and not (value.__closure__ or value.__defaults__ or value.__kwdefaults__):
         return value
     cells = tuple(types.CellType() for _ in value.__closure__ or ())
     new = types.FunctionType(value.__code__, world, value.__name__, None, cells or None)
     build.remember(value, new)
+    _fill(build, value, world, names or {})
     for cell, old in zip(cells, value.__closure__ or (), strict=True):
         try:
             cell.cell_contents = build.any(old.cell_contents)
@@ -159,21 +161,22 @@ def _function(build: Build, value: types.FunctionType) -> Any:
     return new
 
 
-def _globals_of(build: Build, function: types.FunctionType) -> dict[str, Any]:
+def _world_of(build: Build, function: types.FunctionType) -> dict[str, Any]:
     """What a user's function sees as its globals: a hook that fills a notebook's dictionary fills a copy of it."""
     world = function.__globals__
-    names = shared_globals(function)
-    if names is None:
-        return world
     own = build.worlds.get(id(world))
     if own is None:
         # Not a copy of all: a notebook's variables would keep the model itself alive.
         own = build.worlds[id(world)] = {name: world[name] for name in _ALWAYS if name in world}
         build.mutable.append(own)
+    return own
+
+
+def _fill(build: Build, function: types.FunctionType, own: dict[str, Any], names: dict[str, Any]) -> None:
+    """Give a function the globals it names, which may lead back to the function itself."""
     for name, value in names.items():
         foreign = kind_of_type(type(value)) is Kind.OBJECT and not belongs_to(value, function)
         own[name] = value if foreign else build.any(value)
-    return own
 
 
 def _weakref(build: Build, value: Any) -> Any:

@@ -43,6 +43,9 @@ class Run:
         What a user should know about the last run.
     plan
         How the last run differentiated several scores.
+    turn
+        Another number for each run, and for each replica that it exchanged: what was computed at two turns may be of
+        two states of the weights.
     """
 
     def __init__(self, shadow: Shadow, plan: ClassPlan | None) -> None:
@@ -50,6 +53,7 @@ class Run:
         self.notes: tuple[str, ...] = ()
         self.plan = plan
         self.replica: Replica | None = None
+        self.turn = 0
         self._shadow = shadow
         self._own_plan = plan
         self._ambient = default_device()
@@ -116,6 +120,7 @@ class Run:
 
     def _open(self, replica: Replica) -> None:
         self.replica, self.kind = replica, replica.kind
+        self.turn += 1
         with neutral(self._shadow.device):
             self._mark = None if replica.kind == "snapshot" else replica.mark()
         if self._own_plan is None and replica.class_plan is None:

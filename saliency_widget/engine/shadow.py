@@ -194,16 +194,16 @@ class Shadow:
         return replica.module(input, **given)
 
     def _watched(self, replica: Replica, input: Tensor, given: Mapping[str, Any]) -> Any:
-        watched = input.detach().requires_grad_()
+        leaf = input.detach().requires_grad_()
         steady = Steady()
         try:
             sentinel = self._sentinel(replica, grads=True)
-            output = _run_under(sentinel, replica, watched, copy.deepcopy(given))
+            output = _run_under(sentinel, replica, leaf, copy.deepcopy(given))
         except Exception:
             # A forward may only work with gradients off where it says so; then they stay off there.
             replica.reset()
             sentinel = self._sentinel(replica, grads=False)
-            output = _run_under(sentinel, replica, watched, copy.deepcopy(given))
+            output = _run_under(sentinel, replica, leaf, copy.deepcopy(given))
         steady.expect(output)
         # Gone, with its graph, before the pass that counts.
         del output
@@ -219,7 +219,7 @@ class Shadow:
         try:
             for _ in range(steady.more):
                 replica.reset()
-                steady.compare(self.forward(replica, watched.detach(), copy.deepcopy(given)))
+                steady.compare(self.forward(replica, input.detach().clone(), copy.deepcopy(given)))
             replica.reset()
             output = self.forward(replica, input, given)
             steady.compare(output)
@@ -233,8 +233,10 @@ class Shadow:
         return Sentinel(originals, [own for _, own in replica.weights.views], replica.owned(), grads=grads)
 
 
-def _run_under(sentinel: Sentinel, replica: Replica, input: Tensor, given: Mapping[str, Any]) -> Any:
+def _run_under(sentinel: Sentinel, replica: Replica, leaf: Tensor, given: Mapping[str, Any]) -> Any:
     with torch.enable_grad():
+        # A model may work in place on what it is given: it gets a tensor of its own, and no leaf.
+        input = leaf.clone()
         if not replica.scripted:
             with sentinel:
                 return replica.module(input, **given)

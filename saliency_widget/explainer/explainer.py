@@ -19,7 +19,7 @@ from saliency_widget.engine.problem import Problem
 from saliency_widget.engine.shadow import Shadow, shadow_of
 from saliency_widget.errors import ModelError
 from saliency_widget.methods.base import Estimate, Method
-from saliency_widget.models.labels import labels_for
+from saliency_widget.models.labels import labels_for, read_labels
 from saliency_widget.models.preprocess import Prepared, prepare
 from saliency_widget.models.unwrap import describe
 from saliency_widget.targets import Target, as_target
@@ -99,6 +99,7 @@ class Explainer:
     ) -> None:
         self.model_name = describe(model)
         self.shadow: Shadow = shadow_of(model)
+        names = read_labels(labels)
         (self.inputs,) = check_inputs(inputs, self.shadow.model)
         self.prepared: Prepared = prepare(image, model, preprocess)
         self.outputs: Tensor = torch.zeros(1, 0, dtype=torch.float64)
@@ -110,7 +111,7 @@ class Explainer:
         except NoScoresError as error:
             self._no_classes = error
         self.classes = int(self.outputs.shape[1])
-        self.labels: tuple[str, ...] = labels_for(model, labels, self.classes) if self.classes else ()
+        self.labels: tuple[str, ...] = labels_for(model, names, self.classes) if self.classes else ()
         self.probability_kind = "sigmoid" if self.classes == 1 else "softmax"
         probabilities = self.outputs.sigmoid() if self.classes == 1 else self.outputs.softmax(dim=1)
         self.probabilities = probabilities[0]
@@ -186,6 +187,8 @@ class Explainer:
             "seconds": round(seconds, 4),
             "versions": _versions(),
         }
+        # Of the weights that made the map: the prediction may be of earlier ones.
+        seen = None if problem.seen is None else problem.seen[None].to("cpu", torch.float64)
         record = MethodRecord(method.name, method.label, method.parameters())
         attributions = tuple(
             Attribution(
@@ -195,7 +198,7 @@ class Explainer:
                 method=record,
                 score=scores[k],
                 unit=method.unit.format(score=target.unit, variable=self.prepared.variable),
-                probability=target.probability(self.outputs),
+                probability=target.probability(self.outputs if seen is None else seen),
                 channels=self.prepared.channels if len(values[k]) == len(self.prepared.channels) else ("map",),
                 quality={**_state(values[k]), **estimate.quality[k]},
                 provenance=provenance,

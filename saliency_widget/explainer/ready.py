@@ -9,9 +9,12 @@ from typing import Any
 
 from saliency_widget.attribution import Attribution
 from saliency_widget.engine.inputs import check_inputs
+from saliency_widget.engine.shadow import shadow_of
 from saliency_widget.errors import InputError, SaliencyWarning
-from saliency_widget.explainer.explainer import Explainer, Step
+from saliency_widget.explainer.early import check_early
+from saliency_widget.explainer.explainer import TRAINING_MODE, Explainer, Step
 from saliency_widget.methods.base import Method, as_method
+from saliency_widget.models.labels import read_labels
 from saliency_widget.models.unwrap import unwrap
 from saliency_widget.targets import Target, as_target
 
@@ -108,14 +111,16 @@ def _make(
     if not wanted:
         raise InputError("target", target, "is an empty list", "Give at least one class, or None for the prediction.")
     specs = [as_target(one) for one in wanted]
+    names = read_labels(labels)
     extra = check_inputs(inputs, unwrap(model), len(images) if listed else None)
+    chosen.check(unwrap(model))
+    check_early(model, names, specs)
+    if shadow_of(model).was_training:
+        warnings.warn(f"model: {TRAINING_MODE}", SaliencyWarning, stacklevel=stacklevel + 1)
     explainers = [
-        Explainer(model, image, preprocess=preprocess, labels=labels, inputs=given)
+        Explainer(model, image, preprocess=preprocess, labels=names, inputs=given)
         for image, given in zip(images, extra, strict=True)
     ]
-    ready = tuple(
+    return tuple(
         Ready(explainer, tuple(explainer.resolve(spec) for spec in specs), chosen, many) for explainer in explainers
     )
-    for note in explainers[0].notes:
-        warnings.warn(f"model: {note}", SaliencyWarning, stacklevel=stacklevel + 1)
-    return ready

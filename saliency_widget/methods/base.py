@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from saliency_widget.engine.devices import neutral
 from saliency_widget.engine.problem import Problem
@@ -104,6 +104,15 @@ class Method(ABC):
     @abstractmethod
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """The mathematics: a generator over the primitives of the problem."""
+
+    def check(self, model: nn.Module) -> None:  # noqa: B027  (most methods fit any model, as far as can be seen)
+        """Raise :class:`~saliency_widget.InputError` where a parameter cannot fit the model, which is not run for it.
+
+        Parameters
+        ----------
+        model
+            The user's, unwrapped.
+        """
 
     def parameters(self) -> dict[str, Any]:
         """Everything that decides the result, by name."""

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from saliency_widget.engine.activations import Activations
+from saliency_widget.engine.layers import name_of
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Estimate, Method, register
@@ -41,6 +42,11 @@ class LayerMethod(Method):
                 "is no layer",
                 'Give a dotted name such as "layer4", the module itself, or None for the last layer with a grid.',
             )
+
+    def check(self, model: nn.Module) -> None:
+        """Look for the layer; see :meth:`~saliency_widget.methods.base.Method.check`."""
+        if self.layer is not None:
+            name_of(model, self.layer)
 
     def parameters(self) -> dict[str, Any]:
         """Everything that decides the result; a layer given as a module stands as the name of its class."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,14 +122,18 @@ def _from_path(given: str | os.PathLike[str]) -> LoadedImage:
             )
         if path.stat().st_size == 0:
             raise InputError(_ARGUMENT, name, "is an empty file", "Download or save the picture again.")
-        with Image.open(path) as opened:
-            return _from_pil(opened, name)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        with warnings.catch_warnings():
+            # PIL warns far below the limit that holds here, of a size that is read without trouble.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as opened:
+                return _from_pil(opened, name)
+    except Image.DecompressionBombError as error:
         found = re.search(r"\((\d+) pixels\)", str(error))
         raise too_large(name, f"{int(found.group(1)):,} pixels" if found else "too many pixels") from error
     except InputError:
         raise
     except UnidentifiedImageError as error:
+        check_size(*_png_size(path), name)
         raise InputError(
             _ARGUMENT, name, "is not a picture that PIL can read", "Convert it to PNG or JPEG, or save it again."
         ) from error
@@ -136,22 +142,38 @@ def _from_path(given: str | os.PathLike[str]) -> LoadedImage:
     except (OSError, ValueError) as error:  # a name too long, or with a zero byte in it
         cause = getattr(error, "strerror", None) or str(error)
         raise InputError(_ARGUMENT, name, f"cannot be opened ({cause})", "Check the path.") from error
+    except Exception as error:  # what PIL's plugins raise for a damaged header: TypeError, RuntimeError, …
+        raise _broken(name, error) from error
+
+
+def _png_size(path: Path) -> tuple[int, int]:
+    """(height, width) that a PNG file states, because PIL calls one of size 0 no picture; (1, 1) of any other file."""
+    with path.open("rb") as file:
+        head = file.read(24)
+    if head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR" or len(head) < 24:
+        return 1, 1
+    width, height = struct.unpack(">II", head[16:])
+    return int(height), int(width)
+
+
+def _broken(value: object, error: Exception) -> InputError:
+    cause = " ".join(str(error).split()) or type(error).__name__
+    return InputError(_ARGUMENT, value, f"is broken or cut short ({cause})", "Download or save the picture again.")
 
 
 def _from_pil(image: Image.Image, value: object) -> LoadedImage:
     check_size(image.height, image.width, value)
     notes: list[str] = []
-    frames = int(getattr(image, "n_frames", 1) or 1)
-    if frames > 1:
-        notes.append(f"frame {image.tell() + 1} of {frames}")
     try:
+        # Counting the frames looks for the headers of all of them.
+        frames = int(getattr(image, "n_frames", 1) or 1)
+        if frames > 1:
+            notes.append(f"frame {image.tell() + 1} of {frames}")
         image.load()
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError, …
-        raise InputError(
-            _ARGUMENT, value, f"is broken or cut short ({error})", "Download or save the picture again."
-        ) from error
+        raise _broken(value, error) from error
     upright, turned = _upright(image)
     notes += turned
     if image.mode == "F" or image.mode.startswith("I"):

@@ -39,28 +39,13 @@ def labels_for(model: nn.Module, labels: object, classes: int) -> tuple[str, ...
     InputError
         The labels given are not one string for each class.
     """
-    if labels is None:
+    names = read_labels(labels)
+    if names is None:
         inner = unwrap(model)
         for found in (_from_timm(inner, classes), _from_config(inner)):
             if len(found) == classes:
                 return found
         return ()
-    if isinstance(labels, (str, bytes, set, frozenset)) or not isinstance(labels, Iterable):
-        raise InputError(
-            "labels",
-            shown(labels),
-            f"is {article(type(labels).__name__)}, not a list of names",
-            f"Give {classes} strings in the order of the model's outputs, or a dict from index to string.",
-        )
-    names: Sequence[Any]
-    if isinstance(labels, Mapping):
-        missing = [i for i in range(classes) if i not in labels]
-        if missing or len(labels) != classes:
-            problem = f"has no name for class {missing[0]}" if missing else f"has {len(labels)} names"
-            raise InputError("labels", shown(labels), problem, f"Its keys have to be the indices 0 to {classes - 1}.")
-        names = [labels[i] for i in range(classes)]
-    else:
-        names = list(labels)
     if len(names) != classes:
         raise InputError(
             "labels",
@@ -68,10 +53,56 @@ def labels_for(model: nn.Module, labels: object, classes: int) -> tuple[str, ...
             f"has {len(names):,} name{'' if len(names) == 1 else 's'}, and the model has {classes:,} outputs",
             "Give one name for each output, in the order of the outputs.",
         )
+    return names
+
+
+def read_labels(labels: object) -> tuple[str, ...] | None:
+    """Return the names that a user gave, in order; None where he gave none. No model is needed for it.
+
+    Raises
+    ------
+    InputError
+        They are no strings in an order.
+    """
+    if labels is None:
+        return None
+    if isinstance(labels, (str, bytes, set, frozenset)) or not isinstance(labels, Iterable):
+        raise InputError(
+            "labels",
+            shown(labels),
+            f"is {article(type(labels).__name__)}, not a list of names",
+            "Give strings in the order of the model's outputs, or a dict from index to string.",
+        )
+    names: Sequence[Any]
+    if isinstance(labels, Mapping):
+        missing = [i for i in range(len(labels)) if i not in labels]
+        if missing:
+            remedy = f"Its keys have to be the indices 0 to {len(labels) - 1}."
+            raise InputError("labels", shown(labels), f"has no name for class {missing[0]}", remedy)
+        names = [labels[i] for i in range(len(labels))]
+    else:
+        names = list(labels)
     for i, name in enumerate(names):
         if not isinstance(name, str):
             raise InputError("labels", shown(labels), f"has {shown(name)!r} as name of class {i}", "Give strings.")
     return tuple(str(name) for name in names)
+
+
+def known_classes(model: nn.Module) -> int | None:
+    """Return how many classes a model has, where that is sure before it runs; None elsewhere.
+
+    A number that timm or transformers states counts where the head still has as many outputs: users exchange heads.
+    """
+    inner = unwrap(model)
+    get: Any = getattr(inner, "get_classifier", None)
+    for stated, head in (
+        (getattr(inner, "num_classes", None), get() if callable(get) else None),
+        (getattr(getattr(inner, "config", None), "num_labels", None), getattr(inner, "classifier", None)),
+    ):
+        last = head[-1] if isinstance(head, nn.Sequential) and len(head) else head
+        if isinstance(stated, int) and stated > 0 and getattr(last, "out_features", None) == stated:
+            return stated
+    return None
 
 
 def short_label(label: str) -> str:

@@ -47,6 +47,11 @@ class Target(ABC):
         return None
 
     @property
+    def named(self) -> tuple[int | str, ...]:
+        """The classes that it names, by index or by label; the predicted one is not named."""
+        return ()
+
+    @property
     def bound(self) -> bool:
         """Whether everything it names is settled, so that :meth:`score` can be called."""
         return True
@@ -134,6 +139,11 @@ class ClassTarget(Target):
     def index(self) -> int | None:
         """The class index; None until a target given by label, or by None, is resolved."""
         return self.which if isinstance(self.which, int) else None
+
+    @property
+    def named(self) -> tuple[int | str, ...]:
+        """The class, where it is given by index or by label."""
+        return () if self.which is None else (self.which,)
 
     @property
     def bound(self) -> bool:

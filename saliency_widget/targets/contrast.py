@@ -44,6 +44,11 @@ class Contrast(ClassTarget):
             raise self._same()
 
     @property
+    def named(self) -> tuple[int | str, ...]:
+        """Those of the two classes that are given by index or by label."""
+        return (*super().named, *(() if self.other is None else (self.other,)))
+
+    @property
     def bound(self) -> bool:
         """Whether both classes are known."""
         return self.index is not None and isinstance(self.other, int)

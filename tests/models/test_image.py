@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
+import warnings
 import zlib
 from pathlib import Path
 
@@ -213,10 +215,9 @@ def files(folder: Path) -> dict[str, Path]:
         ("cut.jpg", "broken or cut short"),
         ("huge.png", "1,000,000,000 pixels; the limit is 150,000,000"),
         ("large.png", "160,000,000 pixels"),
-        ("zero.png", ""),
+        ("zero.png", "has no pixels (height 10, width 0)"),
     ],
 )
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_broken_files(tmp_path: Path, name: str, words: str) -> None:
     file = files(tmp_path)[name]
     with pytest.raises(InputError) as caught:
@@ -225,6 +226,35 @@ def test_broken_files(tmp_path: Path, name: str, words: str) -> None:
     assert caught.value.value == str(file)
     assert words in str(caught.value)
     assert caught.value.remedy.endswith(".")
+
+
+def tiff(byte: int, value: int) -> bytes:
+    """A file of three frames in which one byte is wrong."""
+    plain = Image.new("1", (4, 4))
+    buffer = io.BytesIO()
+    plain.save(buffer, "TIFF", save_all=True, append_images=[plain, plain])
+    data = bytearray(buffer.getvalue())
+    data[byte] = value
+    return bytes(data)
+
+
+# A directory without dimensions, a layout of the planes that there is none of, and a number that is none: PIL lets
+# whatever goes wrong in it out, in opening the first, and in counting the frames of the other two.
+@pytest.mark.parametrize(("byte", "value"), [(8, 5), (136, 3), (164, 1)])
+def test_whatever_a_damaged_file_makes_pil_raise(tmp_path: Path, byte: int, value: int) -> None:
+    file = tmp_path / "damaged.tiff"
+    file.write_bytes(tiff(byte, value))
+    with pytest.raises(InputError, match="is broken or cut short"):
+        load_image(file)
+
+
+def test_pil_does_not_warn_of_a_size_that_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)
+    file = tmp_path / "picture.png"
+    Image.fromarray(COLOURS).save(file)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.testing.assert_array_equal(rgb(file), COLOURS)
 
 
 NAN = torch.full((3, 4, 4), float("nan"))
