@@ -62,6 +62,9 @@ little about the model. *Edges* is the rank correlation of the trained model's m
 magnitude of its Sobel gradient, on the grid of the map), for comparison; *another photograph* is that with the map of
 the same method on the next photograph: what two maps share by chance, and because things stand in the middle.
 
+RISE and Score-CAM, which take a thousand forward passes and more for a map, are left out; the rollouts need a
+transformer.
+
 Written by `benchmarks/randomisation.py`; torch {torch}.
 """
 
