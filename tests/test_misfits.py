@@ -67,3 +67,19 @@ def test_a_tensor_that_is_not_preprocessed_is_doubted_aloud() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         sw.explain(model, torch.rand(3, 32, 32))
+
+
+@pytest.mark.parametrize("method", ["gradient", "integrated_gradients"])
+def test_checkpointing_of_the_older_form_is_named_with_the_way_out(method: str) -> None:
+    class Checkpointed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = net()
+            self.eval()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = torch.utils.checkpoint.checkpoint(self.body[0], x, use_reentrant=True)
+            return self.body[1:](y)
+
+    with pytest.raises(sw.ModelError, match=r"second time.*use_reentrant=False"):
+        sw.explain(Checkpointed(), torch.rand(3, 8, 8), target=1, method=method)

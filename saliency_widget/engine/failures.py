@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from saliency_widget.errors import ModelError
 
@@ -49,10 +51,32 @@ class ForwardError(ModelError):
         return f"the model raised {self.said}.{hint}"
 
 
+@contextmanager
+def differentiating() -> Iterator[None]:
+    """Turn what PyTorch says of a graph that cannot be differentiated into what to do about it.
+
+    Raises
+    ------
+    ModelError
+        The model's forward leaves a piece of the graph out.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "use_reentrant" in str(error):
+            raise ModelError(_REENTRANT) from error
+        raise
+
+
 def _words(error: Exception) -> str:
     return str(error).strip().rstrip(".") or "(no message)"
 
 
+_REENTRANT = (
+    "the model's forward computes activations a second time on the way back (torch.utils.checkpoint with "
+    "use_reentrant=True), through which no gradient can be taken towards an input or a layer. Give "
+    "use_reentrant=False, or turn checkpointing off: it saves memory in training."
+)
 RECOMPUTES = (
     "the model's forward computes activations a second time on the way back (torch.utils.checkpoint), where changed "
     "backward rules cannot follow. Turn gradient checkpointing off: it saves memory in training."

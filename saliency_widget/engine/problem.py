@@ -16,7 +16,7 @@ from saliency_widget.engine.attention import AttentionReader, Fold, Folded, keep
 from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.devices import CPU, neutral
-from saliency_widget.engine.failures import NO_PATH, OVERWRITES, RECOMPUTES, ForwardError
+from saliency_widget.engine.failures import NO_PATH, OVERWRITES, RECOMPUTES, ForwardError, differentiating
 from saliency_widget.engine.inputs import Inputs
 from saliency_widget.engine.layered import Layered
 from saliency_widget.engine.layers import Layer
@@ -431,7 +431,8 @@ class Problem:
             if not scores.requires_grad:
                 raise ModelError(NO_PATH)
             assert self._run.plan is not None
-            gradients = self._run.plan.gradients(scores, pixels)
+            with differentiating():
+                gradients = self._run.plan.gradients(scores, pixels)
             if gradients is None:
                 raise ModelError(NO_PATH)
             return scores.detach()[: len(rows)].clone(), gradients.detach()[: len(rows)]
@@ -452,7 +453,8 @@ class Problem:
             scores = self._scores(outputs)
             assert self._run.plan is not None
             try:
-                gradients = self._run.plan.gradients(scores, leaf)
+                with differentiating():
+                    gradients = self._run.plan.gradients(scores, leaf)
             except CheckpointError as error:
                 raise ModelError(RECOMPUTES) from error
             except RuntimeError as error:
