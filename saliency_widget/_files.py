@@ -12,6 +12,28 @@ from typing import IO
 from saliency_widget.errors import InputError
 
 
+def check_folder(goal: Path, argument: str) -> None:
+    """Raise :class:`~saliency_widget.InputError` where a file's folder is none."""
+    folder = goal.parent
+    if folder.is_dir():
+        return
+    # The first that exists on the way up decides what is wrong with it.
+    above = next((part for part in (folder, *folder.parents) if part.exists()), folder)
+    if above.exists() and not above.is_dir():
+        raise InputError(argument, str(goal), f"lies in {above}, which is a file", "Choose another folder.")
+    raise InputError(argument, str(goal), "lies in a folder that does not exist", f"Make {folder} first.")
+
+
+def probe(goal: Path, argument: str) -> None:
+    """Raise :class:`~saliency_widget.InputError` where no file can be made in a folder: rights alone do not say it."""
+    try:
+        with tempfile.NamedTemporaryFile(prefix=f".{goal.name}.", suffix=".part", dir=goal.parent):
+            pass
+    except OSError as error:
+        problem = f"lies in a folder that cannot be written to ({error.strerror or error})"
+        raise InputError(argument, str(goal), problem, "Choose another folder.") from error
+
+
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], argument: str = "path") -> Iterator[IO[bytes]]:
     """A binary file that takes the place of ``path`` only when everything was written.
@@ -26,8 +48,7 @@ def atomic_write(path: str | os.PathLike[str], argument: str = "path") -> Iterat
     goal = Path(path).expanduser()
     if goal.is_dir():
         raise InputError(argument, str(path), "is a folder", "Give the path of a file.")
-    if not goal.parent.is_dir():
-        raise InputError(argument, str(path), "lies in a folder that does not exist", f"Make {goal.parent} first.")
+    check_folder(goal, argument)
     handle, name = tempfile.mkstemp(prefix=f".{goal.name}.", suffix=".part", dir=goal.parent)
     try:
         with os.fdopen(handle, "wb") as file:

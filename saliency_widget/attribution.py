@@ -219,8 +219,8 @@ class Attribution:
 
         It holds no pickle, and :meth:`load` reads it where torch is not installed.
         """
-        name = os.fspath(path)
-        if not str(name).endswith(".npz"):
+        name = _path(path, "Give a name that ends in .npz.")
+        if not name.lower().endswith(".npz"):
             raise InputError("path", name, "is not a .npz file", "Give a name that ends in .npz.")
         header = {
             "format": _FORMAT,
@@ -249,6 +249,7 @@ class Attribution:
             The file is missing, or was not written by :meth:`save`.
         """
         remedy = "Give a file that Attribution.save wrote."
+        path = _path(path, remedy)
         try:
             with np.load(path, allow_pickle=False) as data:
                 header = json.loads(str(data["header"]))
@@ -259,7 +260,7 @@ class Attribution:
             if header["version"] > _FORMAT_VERSION:
                 raise InputError(
                     "path",
-                    os.fspath(path),
+                    path,
                     f"has format version {header['version']}",
                     "Update saliency_widget.",
                 )
@@ -279,7 +280,7 @@ class Attribution:
         except InputError:
             raise
         except FileNotFoundError as error:
-            raise InputError("path", os.fspath(path), "does not exist", remedy) from error
+            raise InputError("path", path, "does not exist", remedy) from error
         except (
             OSError,
             ValueError,
@@ -289,7 +290,13 @@ class Attribution:
             EOFError,
             zipfile.BadZipFile,
         ) as error:
-            raise InputError("path", os.fspath(path), "is not a saved attribution", remedy) from error
+            raise InputError("path", path, "is not a saved attribution", remedy) from error
+
+
+def _path(path: object, remedy: str) -> str:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise InputError("path", path, f"is a {type(path).__name__} and no path", remedy)
+    return os.fsdecode(path)
 
 
 def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

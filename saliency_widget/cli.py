@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from saliency_widget._files import check_folder, probe
 from saliency_widget._version import __version__
 from saliency_widget.errors import InputError, SaliencyError
 
@@ -26,6 +27,8 @@ SCORES = ("logit", "probability", "log-probability", "margin")
 """The kinds of score; a test holds them to those that there are, which are not imported to read the arguments."""
 
 _MENU = Path(__file__).parent / "methods" / "menu.json"
+
+_LONGEST_NUMBER = 30
 
 _DESCRIPTION = "See what a vision model's score is sensitive to."
 
@@ -80,6 +83,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
             arguments.run(arguments)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # The reader has enough, and what is left in the buffer must not fail again at the exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except InputError as error:
             return _fail(str(error), 2)
         except (SaliencyError, OSError) as error:
@@ -196,28 +203,30 @@ def _explain(arguments: argparse.Namespace) -> None:
     check_early(model, None, [wanted])
     explainer = Explainer(model, picture)
     target = explainer.resolve(wanted)
-    _print_prediction(explainer, weights)
     *_, last = explainer.steps([target], method)
     attribution = _named(last.attributions[0], weights)
+    # All files first: who reads only the first line of what is printed closes the pipe.
+    write_png(attribution, output, sign="signed" if arguments.signed else "absolute")
+    if numbers is not None:
+        attribution.save(numbers)
+    _print_prediction(explainer, weights)
     print(f"Explained: {attribution.target.text} = {attribution.score:.4g}")
     if attribution.quality.get("zero"):
         print("The map is zero everywhere: this score does not change with any pixel of this picture.")
-    write_png(attribution, output, sign="signed" if arguments.signed else "absolute")
     print(f"Wrote {output}")
     if numbers is not None:
-        attribution.save(numbers)
         print(f"Wrote {numbers}")
 
 
 def _check_goal(option: str, goal: Path, suffix: str, image: str) -> None:
-    if goal.suffix.lower() != suffix:
-        raise InputError(option, str(goal), f"does not end in {suffix}", f"Name it {goal.stem}{suffix}.")
     if goal.is_dir():
         raise InputError(option, str(goal), "is a folder", "Give the name of a file.")
-    if not goal.parent.is_dir():
-        raise InputError(option, str(goal), "lies in a folder that does not exist", f"Make {goal.parent} first.")
+    if goal.suffix.lower() != suffix:
+        raise InputError(option, str(goal), f"does not end in {suffix}", f"Name it {goal.stem}{suffix}.")
+    check_folder(goal, option)
     if not os.access(goal.parent, os.W_OK):
         raise InputError(option, str(goal), "lies in a folder that may not be written to", "Choose another folder.")
+    probe(goal, option)
     if goal.exists() and Path(image).exists() and goal.samefile(image):
         raise InputError(option, str(goal), "is the picture itself", "Choose another name.")
 
@@ -233,7 +242,11 @@ def _target(arguments: argparse.Namespace) -> Target:
 
 
 def _class(text: str | None) -> int | str | None:
-    return int(text) if text is not None and re.fullmatch(r"[+-]?[0-9]+", text.strip()) else text
+    if text is None or not re.fullmatch(r"[+-]?[0-9]+", text.strip()):
+        return text
+    if len(text) > _LONGEST_NUMBER:  # Python reads no number of more than 4,300 digits
+        raise InputError("target", text, "is out of range", "Give the number of a class of the model.")
+    return int(text)
 
 
 def _model(arguments: argparse.Namespace) -> tuple[Any, str]:
@@ -248,8 +261,14 @@ def _model(arguments: argparse.Namespace) -> tuple[Any, str]:
         return named.from_file(arguments.model, arguments.weights), f"weights from {arguments.weights}"
     if arguments.random_weights:
         return named.untrained(arguments.model), "random weights"
-    print(f"Fetching the weights of {arguments.model}, if they are not here yet.", flush=True)
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it reports each of its retries
+    named.check_name(arguments.model)
+    print(
+        f"Fetching the weights of {arguments.model}, if they are not here yet. Without a network it may take a minute "
+        "until that is clear.",
+        flush=True,
+    )
+    # It reports each of its retries. After its import, which timm's brought about, and which sets the level anew.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     return named.pretrained(arguments.model), "pretrained weights of timm"
 
 

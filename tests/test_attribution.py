@@ -181,3 +181,25 @@ def test_a_zero_map_is_said_in_words() -> None:
         "logit per full-scale pixel",
     )
     assert "every value is zero" in zero.plot()._supxlabel.get_text()
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda a: a.save(3), "path"),
+        (lambda a: Attribution.load(None), "path"),
+        (lambda a: a.plot(ax=3), "ax"),
+        (lambda a: a.heatmap(sign=np.array(["absolute", "signed"])), "sign"),
+        (lambda a: a.heatmap(reduce=np.array(["max", "sum"])), "reduce"),
+        (lambda a: a.heatmap(between=np.array(["smooth", "cells"])), "between"),
+    ],
+)
+def test_arguments_of_another_type_are_named(attribution: Attribution, call, argument: str) -> None:
+    with pytest.raises(InputError) as caught:
+        call(attribution)
+    assert caught.value.argument == argument
+
+
+def test_a_suffix_in_capitals_is_one(attribution: Attribution, tmp_path: Path) -> None:
+    attribution.save(tmp_path / "map.NPZ")
+    assert (Attribution.load(str(tmp_path / "map.NPZ")).values == attribution.values).all()

@@ -126,6 +126,14 @@ def test_a_stream_of_images_grows() -> None:
     assert sw.explain(model, images, target=0, preprocess=PLAIN, progress=True)[2].target.index == 0
 
 
+def test_a_progress_bar_has_a_total_from_the_beginning(capsys: pytest.CaptureFixture[str]) -> None:
+    sw.explain(made(), pictures(1)[0], target=0, preprocess=PLAIN, progress=True)
+    said = capsys.readouterr().err
+    assert "0%" in said
+    assert "100%" in said
+    assert "0it [" not in said
+
+
 @pytest.mark.parametrize("call", [sw.explain, sw.stream])
 def test_what_cannot_work_is_refused_for_every_image_before_any_work(call: Any) -> None:
     model, images = made(), pictures(3)

@@ -23,7 +23,7 @@ BETWEEN: tuple[Between, ...] = ("smooth", "cells")
 def check_between(between: object) -> Between:
     """``between`` itself, or an :class:`~saliency_widget.errors.InputError` that names the two there are."""
     for known in BETWEEN:
-        if between == known:
+        if isinstance(between, str) and between == known:
             return known
     raise InputError("between", between, "is no way to fill a picture from cells", "Use 'smooth' or 'cells'.")
 

@@ -121,6 +121,8 @@ def draw_figure(
     sign = check_sign(sign)
     title = f"{attribution.method.label}, {attribution.target.text} = {attribution.score:.4g}"
     if ax is not None:
+        if not hasattr(ax, "get_figure") or not hasattr(ax, "imshow"):
+            raise InputError("ax", ax, "is no axes of matplotlib", "Give axes, such as plt.gca(), or None.")
         owner = ax.get_figure()
         if not isinstance(owner, Figure):
             raise InputError("ax", ax, "belongs to no plain figure", "Give axes of a matplotlib Figure.")

@@ -27,7 +27,7 @@ DEFAULT_CLIP = 99.0
 def check_sign(sign: object) -> Sign:
     """``sign`` itself, or an :class:`~saliency_widget.errors.InputError` that names the two there are."""
     for known in SIGNS:
-        if sign == known:
+        if isinstance(sign, str) and sign == known:
             return known
     raise InputError("sign", sign, "is no way to show a map", "Use 'absolute' or 'signed'.")
 
@@ -76,7 +76,7 @@ def reduce_channels(values: npt.ArrayLike, sign: Sign = "absolute", reduction: R
     """
     sign = check_sign(sign)
     reduction = DEFAULT_REDUCTION[sign] if reduction is None else reduction
-    if reduction not in REDUCTIONS:
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         raise InputError("reduce", reduction, "is no channel reduction", f"Use one of {', '.join(REDUCTIONS)}.")
     array = check_values(values)
     finite = np.isfinite(array).all(axis=0)

@@ -79,6 +79,7 @@ _SERVICES = frozenset(
         "PIL",
         "pyarrow",
         "rich",
+        "sympy",
         "tensorboard",
         "tensorboardX",
         "threading",

@@ -25,7 +25,7 @@ class Mark:
         self._views = views
         moving = [own for reference, own in views if own.is_floating_point() and _learns(reference())]
         step = max(1, -(-len(moving) // _SAMPLED_TENSORS))
-        chosen = [own for own in moving[::step] if is_plain(own) and own.layout is torch.strided]
+        chosen = [own for own in moving[::step] if is_plain(own) and own.layout is torch.strided and own.numel()]
         self._samples = [_sample(own) for own in chosen]
         self._before = self._read()
 

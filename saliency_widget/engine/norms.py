@@ -80,11 +80,55 @@ def _raw_instance_norm(
     return instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
-REPLACED: dict[Any, Callable[..., Tensor]] = {
+def _native_batch_norm(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    # The statistics that it saves in training are empty in evaluation.
+    nothing = input.new_empty(0)
+    return batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps), nothing, nothing
+
+
+def _native_batch_norm_of_evaluation(
+    input: Tensor,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor,
+    running_var: Tensor,
+    momentum: float,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    return _native_batch_norm(input, weight, bias, running_mean, running_var, False, momentum, eps)
+
+
+def _operators() -> dict[Any, Callable[..., Any]]:
+    """The operators themselves, which an exported graph calls, with and without the name of the overload."""
+    aten = torch.ops.aten
+    found: dict[Any, Callable[..., Any]] = {}
+    for packet, replacement in (
+        (aten.batch_norm, _raw_batch_norm),
+        (aten.instance_norm, _raw_instance_norm),
+        (aten.native_batch_norm, _native_batch_norm),
+        (aten._native_batch_norm_legit, _native_batch_norm),
+        (aten._native_batch_norm_legit_no_training, _native_batch_norm_of_evaluation),
+    ):
+        found[packet] = found[packet.default] = replacement
+    return found
+
+
+REPLACED: dict[Any, Callable[..., Any]] = {
     F.batch_norm: batch_norm,
     F.instance_norm: instance_norm,
     torch.batch_norm: _raw_batch_norm,
     torch.instance_norm: _raw_instance_norm,
+    torch.native_batch_norm: _native_batch_norm,
+    **_operators(),
 }
 """Every spelling of a normalisation that a function mode sees, and what stands in for it."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +16,7 @@ from saliency_widget.engine.attention import AttentionReader, Fold, Folded, keep
 from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.devices import CPU, neutral
+from saliency_widget.engine.failures import NO_PATH, OVERWRITES, RECOMPUTES, ForwardError, differentiating
 from saliency_widget.engine.inputs import Inputs
 from saliency_widget.engine.layered import Layered
 from saliency_widget.engine.layers import Layer
@@ -402,7 +402,7 @@ class Problem:
         except Exception as error:
             if is_out_of_memory(error):
                 raise
-            raise ModelError(_model_raised(error, tuple(pixels.shape))) from error
+            raise ForwardError(error, tuple(pixels.shape)) from error
         if all(target.of_classes for target in self._targets):
             output = logits_of(output, rows)
         if not exchanged and self.seen is None and torch.equal(pixels[0].detach(), self.pixels):
@@ -429,11 +429,12 @@ class Problem:
             pixels = (torch.cat([rows, rows]) if doubled else rows).detach().requires_grad_()
             scores = self._scores(self._forward(replica, pixels), len(pixels))
             if not scores.requires_grad:
-                raise ModelError(_NO_PATH)
+                raise ModelError(NO_PATH)
             assert self._run.plan is not None
-            gradients = self._run.plan.gradients(scores, pixels)
+            with differentiating():
+                gradients = self._run.plan.gradients(scores, pixels)
             if gradients is None:
-                raise ModelError(_NO_PATH)
+                raise ModelError(NO_PATH)
             return scores.detach()[: len(rows)].clone(), gradients.detach()[: len(rows)]
 
     def _ruled(self, rules: Rules, replica: Replica, rows: Tensor) -> tuple[Tensor, ...]:
@@ -448,19 +449,20 @@ class Problem:
             outputs = rules.leave(outputs)
             check_same(outputs, plain)
             if not outputs.requires_grad:
-                raise ModelError(_NO_PATH)
+                raise ModelError(NO_PATH)
             scores = self._scores(outputs)
             assert self._run.plan is not None
             try:
-                gradients = self._run.plan.gradients(scores, leaf)
+                with differentiating():
+                    gradients = self._run.plan.gradients(scores, leaf)
             except CheckpointError as error:
-                raise ModelError(_RECOMPUTES) from error
+                raise ModelError(RECOMPUTES) from error
             except RuntimeError as error:
                 if "modified by an inplace operation" in str(error):
-                    raise ModelError(_OVERWRITES) from error
+                    raise ModelError(OVERWRITES) from error
                 raise
             if gradients is None:
-                raise ModelError(_NO_PATH)
+                raise ModelError(NO_PATH)
             found = rules.result(gradients.detach()[: len(rows)])
             return scores.detach()[: len(rows)].clone(), *found
 
@@ -478,34 +480,3 @@ class Problem:
             with neutral(self.device):
                 batch = batch.clone()
         return batch.detach()
-
-
-def _model_raised(error: Exception, shape: tuple[int, ...]) -> str:
-    text = str(error)
-    if "nference tensor" in text:
-        return (
-            "the model's forward uses torch.inference_mode, through which no gradient can pass. Use torch.no_grad "
-            "there, or nothing: the engine needs the graph."
-        )
-    missing = re.search(r"missing \d+ required [a-z-]+ arguments?: (.*)", text)
-    if isinstance(error, TypeError) and missing:
-        return f"the model's forward needs more than the picture: {missing[1]}. Give it as inputs={{name: tensor}}."
-    return (
-        f"the model raised {type(error).__name__} for pictures of shape {shape}: {text or '(no message)'}. If it "
-        "expects another size, give a preprocess that makes it."
-    )
-
-
-_RECOMPUTES = (
-    "the model's forward computes activations a second time on the way back (torch.utils.checkpoint), where changed "
-    "backward rules cannot follow. Turn gradient checkpointing off: it saves memory in training."
-)
-_OVERWRITES = (
-    "the model's forward overwrites what a changed backward rule has to know (the input of a layer, by an operation in "
-    "place after the layer used it). Do it out of place."
-)
-_NO_PATH = (
-    "no gradient leads from the score to the picture: the score is constant, or the model's forward leaves the graph "
-    "(.detach(), .data, .numpy(), .item(), argmax, torch.inference_mode). Return scores that are computed from the "
-    "input by differentiable operators, with no more than torch.no_grad around them."
-)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 import weakref
@@ -18,8 +17,8 @@ from torch.nn.modules.dropout import _DropoutNd
 from saliency_widget.engine.devices import home_of, neutral
 from saliency_widget.engine.refuse import check_model
 from saliency_widget.engine.replica import Replica
-from saliency_widget.engine.sentinel import Exact, Sentinel, Trip
-from saliency_widget.engine.steady import Steady
+from saliency_widget.engine.sentinel import Exact, Trip
+from saliency_widget.engine.watched import first_pass
 from saliency_widget.errors import ModelError
 from saliency_widget.models.unwrap import unwrap
 
@@ -187,73 +186,11 @@ class Shadow:
         """
         given = extra or {}
         if not replica.probed:
-            return self._watched(replica, input, given)
+            return first_pass(self.model, replica, input, given, self.forward)
         if replica.norms or replica.grads:
             with Exact(norms=replica.norms, grads=replica.grads):
                 return replica.module(input, **given)
         return replica.module(input, **given)
-
-    def _watched(self, replica: Replica, input: Tensor, given: Mapping[str, Any]) -> Any:
-        leaf = input.detach().requires_grad_()
-        steady = Steady()
-        try:
-            sentinel = self._sentinel(replica, grads=True)
-            output = _run_under(sentinel, replica, leaf, copy.deepcopy(given))
-        except Exception:
-            # A forward may only work with gradients off where it says so; then they stay off there.
-            replica.reset()
-            sentinel = self._sentinel(replica, grads=False)
-            output = _run_under(sentinel, replica, leaf, copy.deepcopy(given))
-        steady.expect(output)
-        # Gone, with its graph, before the pass that counts.
-        del output
-        replica.norms = sentinel.norms
-        replica.batch_statistics |= sentinel.batch_statistics
-        if sentinel.crossed:
-            replica.grads = True
-            replica.notes.append(
-                "the model's forward switches gradients off (torch.no_grad) on the way from the picture to the score; "
-                "the map differentiates through it"
-            )
-        replica.probed = True
-        try:
-            for _ in range(steady.more):
-                replica.reset()
-                steady.compare(self.forward(replica, input.detach().clone(), copy.deepcopy(given)))
-            replica.reset()
-            output = self.forward(replica, input, given)
-            steady.compare(output)
-        except BaseException:
-            replica.probed = False
-            raise
-        return output
-
-    def _sentinel(self, replica: Replica, *, grads: bool) -> Sentinel:
-        originals = [*self.model.parameters(), *self.model.buffers()]
-        return Sentinel(originals, [own for _, own in replica.weights.views], replica.owned(), grads=grads)
-
-
-def _run_under(sentinel: Sentinel, replica: Replica, leaf: Tensor, given: Mapping[str, Any]) -> Any:
-    with torch.enable_grad():
-        # A model may work in place on what it is given: it gets a tensor of its own, and no leaf.
-        input = leaf.clone()
-        if not replica.scripted:
-            with sentinel:
-                return replica.module(input, **given)
-        # No function mode sees into a ScriptModule; that it draws random numbers shows afterwards only.
-        devices = [input.device] if input.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            before = _random_states(devices)
-            with sentinel:
-                output = replica.module(input, **given)
-            if _random_states(devices) != before:
-                raise Trip("random", "inside a ScriptModule")
-            return output
-
-
-def _random_states(devices: list[torch.device]) -> list[bytes]:
-    states = [torch.get_rng_state(), *(torch.cuda.get_rng_state(device) for device in devices)]
-    return [state.numpy().tobytes() for state in states]
 
 
 class _Shared:

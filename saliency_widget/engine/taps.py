@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
+from saliency_widget.engine.failures import differentiating
 from saliency_widget.engine.grids import Grid, Size, find_grid, tensors_in
 from saliency_widget.engine.replica import Replica
-from saliency_widget.errors import InputError, ModelError
+from saliency_widget.errors import InputError
 
 _TOLERANCE = 1e-4
 _ROUGH = 2e-2  # for types of eight bits and fewer
@@ -105,7 +106,7 @@ def differentiate(
     ModelError
         The model's forward leaves a piece of the graph out.
     """
-    try:
+    with differentiating():
         found: tuple[Tensor | None, ...] = torch.autograd.grad(
             scores,
             list(sources),  # type: ignore[arg-type]
@@ -113,14 +114,6 @@ def differentiate(
             retain_graph=keep,
             allow_unused=True,
         )
-    except RuntimeError as error:
-        if "use_reentrant" not in str(error):
-            raise
-        raise ModelError(
-            "the model's forward computes activations a second time on the way back (torch.utils.checkpoint with "
-            "use_reentrant=True), through which no gradient can be taken towards a layer. Give use_reentrant=False, or "
-            "turn checkpointing off: it saves memory in training."
-        ) from error
     return found
 
 

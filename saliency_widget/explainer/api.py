@@ -138,12 +138,14 @@ def explain(
     if progress:
         from tqdm.auto import tqdm
 
-        with tqdm(desc=all_ready[0].method.label, leave=False) as bar:
+        # A total from the beginning, of which the first estimate knows more: a bar without one shows no progress.
+        with tqdm(desc=all_ready[0].method.label, leave=False, total=len(all_ready)) as bar:
             before = 0
             for results, step in _one_after_another(all_ready):
                 # How much there is to do is known of the image at hand; the others are taken to be like it.
                 bar.total = before + step.total * (len(all_ready) - len(results) + 1)
                 bar.update(before + step.done - bar.n)
+                bar.refresh()
                 before += step.done if step.final else 0
     else:
         for results, _ in _one_after_another(all_ready):  # noqa: B007  (the last counts)

@@ -13,12 +13,14 @@ import torch
 
 from saliency_widget._version import __version__
 from saliency_widget.attribution import Attribution, MethodRecord, TargetRecord
+from saliency_widget.engine.failures import ForwardError
 from saliency_widget.engine.inputs import check_inputs
 from saliency_widget.engine.outputs import NoScoresError
 from saliency_widget.engine.problem import Problem
 from saliency_widget.engine.shadow import Shadow, shadow_of
 from saliency_widget.errors import ModelError
 from saliency_widget.methods.base import Estimate, Method
+from saliency_widget.models.arrays import misfit
 from saliency_widget.models.labels import labels_for, read_labels
 from saliency_widget.models.preprocess import Prepared, prepare
 from saliency_widget.models.unwrap import describe
@@ -110,6 +112,10 @@ class Explainer:
             self.outputs = problem.outputs(problem.pixels[None]).detach().to("cpu", torch.float64)
         except NoScoresError as error:
             self._no_classes = error
+        except ForwardError as error:
+            if isinstance(image, torch.Tensor) and image.is_floating_point() and error.of_shape:
+                raise misfit(image, error.said) from error
+            raise
         self.classes = int(self.outputs.shape[1])
         self.labels: tuple[str, ...] = labels_for(model, names, self.classes) if self.classes else ()
         self.probability_kind = "sigmoid" if self.classes == 1 else "softmax"
@@ -117,7 +123,8 @@ class Explainer:
         self.probabilities = probabilities[0]
         best = torch.argsort(self.outputs[0], descending=True, stable=True)[:TOP].tolist()
         self.prediction = tuple(self.class_score(index) for index in best)
-        self.notes: tuple[str, ...] = (TRAINING_MODE,) if self.shadow.was_training else ()
+        training = (TRAINING_MODE,) if self.shadow.was_training else ()
+        self.notes: tuple[str, ...] = (*training, *self.prepared.doubts)
 
     def class_score(self, index: int) -> ClassScore:
         """What the model says of one class."""

@@ -121,6 +121,8 @@ def _make(
         Explainer(model, image, preprocess=preprocess, labels=names, inputs=given)
         for image, given in zip(images, extra, strict=True)
     ]
+    for doubt in dict.fromkeys(doubt for explainer in explainers for doubt in explainer.prepared.doubts):
+        warnings.warn(doubt, SaliencyWarning, stacklevel=stacklevel + 1)
     return tuple(
         Ready(explainer, tuple(explainer.resolve(spec) for spec in specs), chosen, many) for explainer in explainers
     )

@@ -167,6 +167,21 @@ def check_input(tensor: Tensor) -> Tensor:
     return copy
 
 
+def misfit(tensor: Tensor, said: str) -> InputError:
+    """Return the error for a tensor (C, H, W) of whose shape a model says that it does not fit."""
+    shape = tensor.shape[-3:]
+    remedy = "It has to be what the model takes, (channels, height, width), in the size that the model expects."
+    problem = f"does not fit the model, which raised {said}"
+    return InputError(_ARGUMENT, shown(tensor), problem, order_of(tuple(shape)) or remedy)
+
+
+def order_of(shape: tuple[int, ...]) -> str | None:
+    """What to do with an input whose channels seem to come last; None where they do not."""
+    if shape[2] in (1, 3, 4) and shape[0] not in (1, 3, 4):
+        return "Its channels seem to come last, and have to come first: tensor.permute(2, 0, 1)."
+    return None
+
+
 def _from_floats(array: npt.NDArray[np.generic], seen: object) -> npt.NDArray[np.uint8]:
     values = array.astype(np.float64)
     bad = int(values.size - np.isfinite(values).sum())

@@ -12,6 +12,8 @@ from torch import nn
 
 from saliency_widget.errors import InputError, SaliencyError
 
+_HUBS = ("hf-hub:", "hf_hub:")
+
 
 class TimmMissingError(SaliencyError, ImportError):
     """timm is not installed."""
@@ -25,30 +27,48 @@ def pretrained(name: str) -> nn.Module:
     InputError
         timm has no such model, or the weights cannot be had; names the ways out.
     """
-    timm = _timm(name)
+    timm = check_name(name)
     try:
         model: nn.Module = timm.create_model(name, pretrained=True)
     except Exception as error:  # the hub, the network and timm each have their own
-        root: BaseException = error
-        while root.__cause__ or root.__context__:
-            root = root.__cause__ or root.__context__ or root
-        cause = " ".join(str(root).split())[:160] or type(root).__name__
         raise InputError(
             "--model",
             name,
-            f"has no weights here, and they could not be downloaded ({cause})",
+            f"has no weights here, and they could not be downloaded ({_cause(error)})",
             "Give a file with --weights FILE, go online, or use --random-weights.",
         ) from error
     return model.eval()
 
 
 def untrained(name: str) -> nn.Module:
-    """Return a model with random weights, the same ones each time, in eval mode."""
-    timm = _timm(name)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model: nn.Module = timm.create_model(name, pretrained=False)
+    """Return a model with random weights, the same ones each time, in eval mode.
+
+    Raises
+    ------
+    InputError
+        timm has no such model, cannot make it, or would have to fetch its architecture.
+    """
+    timm = check_name(name)
+    if name.startswith(_HUBS):
+        raise InputError(
+            "--model",
+            name,
+            "lies on a hub, from which even its architecture would have to be fetched",
+            "Name an architecture of timm, or leave out --random-weights and --weights.",
+        )
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model: nn.Module = timm.create_model(name, pretrained=False)
+    except Exception as error:
+        raise InputError("--model", name, f"cannot be made ({_cause(error)})", "Name another model.") from error
     return model.eval()
+
+
+def _cause(error: BaseException) -> str:
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def from_file(name: str, file: str) -> nn.Module:
@@ -81,7 +101,16 @@ def from_file(name: str, file: str) -> nn.Module:
     return model.eval()
 
 
-def _timm(name: str) -> Any:
+def check_name(name: str) -> Any:
+    """Return timm, if it has a model of this name, and weights of this tag.
+
+    Raises
+    ------
+    InputError
+        It has not; the nearest are named.
+    TimmMissingError
+        It is not installed.
+    """
     try:
         import timm
     except ImportError as error:
@@ -93,6 +122,13 @@ def _timm(name: str) -> Any:
         near = difflib.get_close_matches(name, module.list_models(), n=3, cutoff=0.5)
         hint = f"The nearest are {', '.join(near)}." if near else "timm.list_models() lists those there are."
         raise InputError("--model", name, "is no model of timm", hint)
+    architecture, _, tag = name.partition(".")
+    if tag and ":" not in name:
+        known = [full for full in module.models.get_arch_pretrained_cfgs(architecture) if "." in full]
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
+            hint = f"The nearest are {', '.join(near)}." if near else f"Leave the tag out: {architecture}."
+            raise InputError("--model", name, f"names no weights of {architecture} that timm knows", hint)
     return module
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,8 @@ class Prepared:
         Where the preprocessing came from and what was done to the image, in words.
     original_size
         (height, width) of the upright picture before preprocessing; None for a tensor.
+    doubts
+        What a user should be warned of, in sentences.
     """
 
     input: Tensor
@@ -57,6 +59,7 @@ class Prepared:
     variable: str
     source: str
     original_size: tuple[int, int] | None
+    doubts: tuple[str, ...] = ()
 
 
 def prepare(image: object, model: nn.Module, preprocess: object = None) -> Prepared:
@@ -122,7 +125,12 @@ def _from_tensor(value: Tensor, own: Stated | None, transform: Transform | None,
     low, high = float(made.pixels.min()), float(made.pixels.max())
     if low < -0.5 or high > 1.5:
         note = f"{made.source}; by that, its pixels reach from {low:.3g} to {high:.3g}, so it may not be"
-        return _prepared(value, colours, note, None)
+        doubt = (
+            f"the image, a float tensor, is taken as already preprocessed by {source}, and by that its pixels reach "
+            f"from {low:.3g} to {high:.3g}, where 0 is black and 1 is full scale. If it is not preprocessed yet, give "
+            "a picture (a path, a PIL image, an array or a uint8 tensor), or preprocess it first."
+        )
+        return replace(made, source=note, doubts=(doubt,))
     return made
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from saliency_widget.errors import InputError
+from saliency_widget.models.arrays import order_of
 from saliency_widget.models.measure import ColourMap
 from saliency_widget.models.words import numbers
 
@@ -87,7 +88,8 @@ def check_fit(model: nn.Module, value: Tensor, argument: str, given: object) -> 
             argument,
             given,
             f"gives {channels} channel{'' if channels == 1 else 's'}, and this model takes {takes}",
-            f"Give a float tensor ({takes}, height, width), or make the model with in_chans={channels}.",
+            order_of(tuple(value.shape))
+            or f"Give a float tensor ({takes}, height, width), or make the model with in_chans={channels}.",
         )
     size = _strict_size(model)
     if size is not None and (height, width) != size:

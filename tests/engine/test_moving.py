@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from saliency_widget.engine.problem import Problem
-from saliency_widget.engine.shadow import shadow_of
 from saliency_widget.methods.base import Estimate, Method, as_method
 from tests.engine.support import explain, fill, picture, plainly, problem_of, relative
 from tests.engine.test_shadow import Net
@@ -146,6 +144,19 @@ def test_another_type() -> None:
     assert relative(found[0].double(), wanted) < 1e-5
 
 
+def test_a_parameter_that_is_empty() -> None:
+    class Empty(Net):
+        def __init__(self) -> None:
+            super().__init__()
+            self.none = nn.Parameter(torch.zeros(1, 0, 8, dtype=torch.float64))
+
+        def middle(self, x: Tensor) -> Tensor:
+            return self.block(x) + self.none.sum()
+
+    model = fill(Empty().double())
+    assert relative(explain(model, picture(8, 8), 1)[0], plainly(model, picture(8, 8), 1)) < 1e-12
+
+
 @dataclass(frozen=True)
 class Twice(Method):
     """Two passes, between which the consumer has its turn."""
@@ -226,11 +237,10 @@ def net() -> Net:
 def test_explaining_while_another_thread_trains(fused: bool) -> None:
     model = net()
     trainer = Trainer(model, fused=fused)
-    kinds = []
+    kinds: list[str] = []
     try:
-        limit = time.monotonic() + 60
-        # A step of the training falls into an explanation sooner or later; on a busy machine, later.
-        while len(kinds) < 15 or ("snapshot" not in kinds and time.monotonic() < limit):
+        # On a busy machine the other thread may not get its turn for a while.
+        while len(kinds) < 15 or ("snapshot" not in kinds and len(kinds) < 3000):
             problem = problem_of(model, picture(16, 16), [0, 1, 2])
             *_, last = as_method("gradient").estimates(problem)
             assert last.values.isfinite().all()
@@ -247,44 +257,3 @@ def test_explaining_while_another_thread_trains(fused: bool) -> None:
     for (name, own), other in zip(model.state_dict().items(), alone.state_dict().values(), strict=True):
         assert torch.equal(own, other), name
     assert relative(explain(model, picture(16, 16), 1)[0], plainly(model.eval(), picture(16, 16), 1)) < 1e-5
-
-
-def test_a_snapshot_is_one_state_and_not_a_mixture() -> None:
-    """All weights carry the same number; a map made of two states would show neither's."""
-
-    class Power(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.factors = nn.ParameterList([nn.Parameter(torch.ones(64, 64, dtype=torch.float64)) for _ in range(12)])
-
-        def forward(self, x: Tensor) -> Tensor:
-            total = x.mean((1, 2, 3))[:, None].expand(-1, 2)
-            for factor in self.factors:
-                total = total * factor.mean()
-            return total
-
-    model = Power()
-    stop = threading.Event()
-
-    def move() -> None:
-        value = 1.0
-        while not stop.is_set():
-            value = 2.0 if value == 1.0 else 1.0
-            with torch.no_grad():
-                for factor in model.factors:
-                    factor.fill_(value)
-            time.sleep(0.002)
-
-    thread = threading.Thread(target=move)
-    thread.start()
-    try:
-        ratios = []
-        for _ in range(40):
-            values, _ = explain(model, picture(4, 4, matrix="identity"), 0)
-            ratios.append(float(values.sum()))
-    finally:
-        stop.set()
-        thread.join()
-    whole = [any(abs(ratio - 2.0**k) < 1e-9 for k in (0, 12)) for ratio in ratios]
-    assert sum(whole) >= 38, ratios
-    assert shadow_of(model).kind == "view"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import pytest
 import timm
@@ -44,6 +45,26 @@ class Functional(Transposing):
         return F.batch_norm(x, n.running_mean, n.running_var, n.weight, n.bias, False, 0.1, n.eps)
 
 
+class Operator(Transposing):
+    """Calls what an exported graph calls."""
+
+    def __init__(self, operator: Any, *flags: bool) -> None:
+        super().__init__(nn.BatchNorm2d(8))
+        self.operator, self.flags = operator, flags
+
+    def normalise(self, x: Tensor) -> Tensor:
+        n = self.norm
+        found = self.operator(x, n.weight, n.bias, n.running_mean, n.running_var, *self.flags, 0.1, n.eps)
+        return found if isinstance(found, Tensor) else found[0]
+
+
+def exported(norm: nn.Module, *, lowered: bool) -> nn.Module:
+    model = fill(Transposing(norm).double())
+    example = torch.rand(2, 3, 6, 8, dtype=torch.float64)
+    program = torch.export.export(model, (example,), dynamic_shapes=({0: torch.export.Dim("rows")},))
+    return (program.run_decompositions() if lowered else program).module()
+
+
 class Inherited(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x) * 2
@@ -63,6 +84,13 @@ NORMS = {
     "instance, affine": lambda: Transposing(nn.InstanceNorm2d(8, affine=True)),
     "instance, tracking": lambda: Transposing(nn.InstanceNorm2d(8, affine=True, track_running_stats=True)),
     "instance, functional": lambda: Functional(nn.InstanceNorm2d(8, affine=True)),
+    "exported": lambda: exported(nn.BatchNorm2d(8), lowered=False),
+    "exported, lowered": lambda: exported(nn.BatchNorm2d(8), lowered=True),
+    "exported instance": lambda: exported(nn.InstanceNorm2d(8, affine=True, track_running_stats=True), lowered=False),
+    "native": lambda: Operator(torch.native_batch_norm, False),
+    "native operator": lambda: Operator(torch.ops.aten.native_batch_norm, False),
+    "legit operator": lambda: Operator(torch.ops.aten._native_batch_norm_legit, False),
+    "evaluation operator": lambda: Operator(torch.ops.aten._native_batch_norm_legit_no_training),
     "group": lambda: Transposing(nn.GroupNorm(2, 8)),
     "script": lambda: torch.jit.script(fill(Transposing(nn.BatchNorm2d(8)).double())),
     "script inside": lambda: nn.Sequential(torch.jit.script(fill(Transposing(nn.BatchNorm2d(8)).double()))),

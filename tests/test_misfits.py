@@ -1,0 +1,85 @@
+"""A tensor of another layout, size or scale than the model takes, and models that raise."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import timm
+import torch
+from torch import Tensor, nn
+
+import saliency_widget as sw
+
+
+def net() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5)).eval()
+
+
+class Raises(nn.Module):
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise self.error
+
+
+@pytest.mark.parametrize("model", [net(), timm.create_model("test_resnet", num_classes=5).eval()])
+@pytest.mark.parametrize("shape", [(16, 20, 3), (1, 16, 20, 3), (16, 20, 1)])
+def test_channels_that_come_last(model: nn.Module, shape: tuple[int, ...]) -> None:
+    with pytest.raises(sw.InputError) as caught:
+        sw.explain(model, torch.rand(shape))
+    assert caught.value.argument == "image"
+    assert str(shape) in str(caught.value)
+    assert "tensor.permute(2, 0, 1)" in caught.value.remedy
+
+
+def test_another_number_of_channels() -> None:
+    with pytest.raises(sw.InputError) as caught:
+        sw.explain(net(), torch.rand(2, 16, 20))
+    assert caught.value.argument == "image"
+    assert "2 channels" in str(caught.value)
+    assert "permute" not in str(caught.value)
+    assert ".." not in str(caught.value)
+
+
+def test_what_a_model_raises_is_told_as_it_is() -> None:
+    image = torch.rand(3, 8, 8)
+    with pytest.raises(sw.ModelError, match=r"raised RuntimeError for pictures .*: no luck\.$"):
+        sw.explain(Raises(RuntimeError("no luck.")), image)
+    # A picture is brought to a size by the preprocess.
+    picture = torch.zeros(3, 8, 8, dtype=torch.uint8)
+    with pytest.raises(sw.ModelError, match=r"bad size\. If it expects another size, give a preprocess"):
+        sw.explain(Raises(ValueError("bad size.")), picture, preprocess="none")
+    with pytest.raises(sw.ModelError, match=r"'size'\.$"):
+        sw.explain(Raises(KeyError("size")), picture, preprocess="none")
+
+
+def test_a_tensor_that_is_not_preprocessed_is_doubted_aloud() -> None:
+    model = timm.create_model("test_resnet", num_classes=5).eval()
+    with pytest.warns(sw.SaliencyWarning, match=r"reach from .* to .*preprocess it first") as caught:
+        found = sw.explain(model, torch.rand(3, 32, 32) * 255)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    assert "may not be" in found.provenance["preprocess"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sw.explain(model, torch.rand(3, 32, 32))
+
+
+@pytest.mark.parametrize("method", ["gradient", "integrated_gradients"])
+def test_checkpointing_of_the_older_form_is_named_with_the_way_out(method: str) -> None:
+    class Checkpointed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = net()
+            self.eval()
+
+        def forward(self, x: Tensor) -> Tensor:
+            y = torch.utils.checkpoint.checkpoint(self.body[0], x, use_reentrant=True)
+            return self.body[1:](y)
+
+    with pytest.raises(sw.ModelError, match=r"second time.*use_reentrant=False"):
+        sw.explain(Checkpointed(), torch.rand(3, 8, 8), target=1, method=method)
