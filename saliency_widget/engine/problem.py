@@ -13,7 +13,7 @@ from torch.utils.checkpoint import CheckpointError
 
 from saliency_widget.engine.activations import Activations
 from saliency_widget.engine.attention import AttentionReader, Fold, Folded, keep
-from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
+from saliency_widget.engine.batching import ChunkSize, cpu_rows, is_out_of_memory, spans
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.devices import CPU, neutral
 from saliency_widget.engine.failures import NO_PATH, OVERWRITES, RECOMPUTES, ForwardError, differentiating
@@ -53,7 +53,8 @@ class Problem:
     labels
         Names of the classes, for targets that are labels.
     chunk
-        How many rows go through the model at once; None measures what is quick.
+        How many rows go through the model at once. None is a fixed number on the CPU, see
+        :func:`~saliency_widget.engine.batching.cpu_rows`, and elsewhere measures what is quick.
     classes
         "loop" or "vmap": how several scores are differentiated; None takes what is known to be quick on the device.
     inputs
@@ -92,14 +93,16 @@ class Problem:
         self._labels = tuple(labels)
         self._inputs = Inputs(inputs)
         self._stop = stop
-        self._chunk = ChunkSize(chunk)
-        # Each chunk costs a pass of the trunk, at one row where that will do.
-        self._head_chunk = ChunkSize(chunk, first=_HEAD_ROWS)
         plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
         self._run = Run(shadow, plan)
         self._logits: Tensor | None = None
         self._turn = 0
         self._settle_down()
+        fixed = self.device == CPU
+        self._chunk = ChunkSize(cpu_rows(self.pixels.numel()) if chunk is None and fixed else chunk)
+        # Each chunk costs a pass of the trunk, at one row where that will do.
+        head = _HEAD_ROWS if chunk is None and fixed else chunk
+        self._head_chunk = ChunkSize(head, first=_HEAD_ROWS)
 
     def _settle_down(self) -> None:
         """Bring the picture to where the model is, in its type."""

@@ -66,6 +66,10 @@ class Step:
     total: int
     final: bool
 
+    def only(self, number: int) -> Step:
+        """The same for one of the targets."""
+        return Step((self.attributions[number],), self.done, self.total, self.final)
+
 
 class Explainer:
     """One model and one picture, made ready: everything is validated and the prediction is known.
@@ -207,7 +211,7 @@ class Explainer:
                 unit=method.unit.format(score=target.unit, variable=self.prepared.variable),
                 probability=target.probability(self.outputs if seen is None else seen),
                 channels=self.prepared.channels if len(values[k]) == len(self.prepared.channels) else ("map",),
-                quality={**_state(values[k]), **estimate.quality[k]},
+                quality={**_state(values[k], scores[k]), **estimate.quality[k]},
                 provenance=provenance,
                 extras={name: maps[k] for name, maps in extras.items()},
             )
@@ -220,12 +224,15 @@ def _record(target: Target) -> TargetRecord:
     return TargetRecord(kind=target.kind, index=target.index, label=target.label, text=target.text)
 
 
-def _state(values: np.ndarray[Any, np.dtype[np.float32]]) -> dict[str, Any]:
-    """Name a state of the map that no picture should hide."""
+def _state(values: np.ndarray[Any, np.dtype[np.float32]], score: float) -> dict[str, Any]:
+    """Name a state of the map, or of its score, that no picture should hide; pixels are counted."""
     finite = np.isfinite(values)
     return {
         "zero": bool(finite.all() and not values.any()),
         "nonfinite": int((~finite.all(axis=0)).sum()),
+        "nan": int(np.isnan(values).any(axis=0).sum()),
+        "infinite": int(np.isinf(values).any(axis=0).sum()),
+        "score_state": "finite" if np.isfinite(score) else "nan" if np.isnan(score) else "infinite",
     }
 
 

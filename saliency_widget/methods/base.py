@@ -67,12 +67,16 @@ class Method(ABC):
     unit
         Unit of its values, a template of ``{score}``, the unit of the score, and ``{variable}``, the unit of the
         pixels. A property where it depends on a parameter.
+    shares_passes
+        Whether the map of a target is the same, and costs next to nothing more, where others are computed with it: all
+        its passes are passes for all targets.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
     summary: ClassVar[str] = ""
     unit: ClassVar[str] = "{score} per {variable}"
+    shares_passes: ClassVar[bool] = False
 
     def estimates(self, problem: Problem) -> Iterator[Estimate]:
         """Yield estimates, each better than the one before; the last is final.

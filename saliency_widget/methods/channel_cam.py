@@ -58,6 +58,7 @@ class ScoreCAM(LayerMethod):
     label: ClassVar[str] = "Score-CAM"
     summary: ClassVar[str] = "Shows the model the picture through each channel of a layer; needs no gradient, but time."
     unit: ClassVar[str] = "activation"
+    shares_passes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,6 +128,7 @@ class AblationCAM(LayerMethod):
     label: ClassVar[str] = "Ablation-CAM"
     summary: ClassVar[str] = "Weighs each channel of a layer by how much the score falls without it."
     unit: ClassVar[str] = "{score} times activation"
+    shares_passes: ClassVar[bool] = True
 
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield the first-order estimate, then one after every few channels."""

@@ -67,6 +67,7 @@ class Occlusion(Method):
     label: ClassVar[str] = "Occlusion"
     summary: ClassVar[str] = "How much the score drops when a window of the picture is hidden."
     unit: ClassVar[str] = "{score}"
+    shares_passes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         window, stride = _size(self.window, "window"), _size(self.stride, "stride")

@@ -65,7 +65,8 @@ class IntegratedGradients(Method):
     ``quality`` holds ``steps``, the gradients used; ``expected_error``, the relative L1 error expected of the map
     (0.93 of the true one on average in benchmarks/ig_accuracy.md);
     ``map_change``, its relative change during the last doubling; ``completeness_gap``, the relative amount by which the
-    sum misses S(x) - S(b) (None where that is 0). With several baselines they are means over the baselines.
+    sum misses S(x) - S(b) (None where that is 0). With several baselines they are means over the baselines,
+    but for ``steps``, which counts all gradients.
 
     References
     ----------
@@ -244,6 +245,7 @@ def _mean_quality(qualities: list[tuple[dict[str, Any], ...]]) -> tuple[dict[str
         for key in several_of_one[0]:
             known = [quality[key] for quality in several_of_one if quality[key] is not None]
             mean[key] = sum(known) / len(known) if known else None
-        mean["steps"] = sum(quality["steps"] for quality in several_of_one)
+        # The gradient at the picture is shared.
+        mean["steps"] = sum(quality["steps"] for quality in several_of_one) - (len(several_of_one) - 1)
         found.append(mean)
     return tuple(found)

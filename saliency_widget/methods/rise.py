@@ -76,6 +76,7 @@ class RISE(Method):
     label: ClassVar[str] = "RISE"
     summary: ClassVar[str] = "How the score goes with a pixel being shown, over random masks."
     unit: ClassVar[str] = "{score}"
+    shares_passes: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "masks", check_count(self.masks, "masks", "masks", least=2))

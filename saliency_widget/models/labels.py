@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from torch import nn
@@ -174,6 +175,12 @@ def _from_timm(model: nn.Module, classes: int) -> tuple[str, ...]:
     if own:
         described = config.get("label_descriptions")
         return tuple(str(described.get(n, n) if isinstance(described, Mapping) else n) for n in own)
+    return _imagenet(classes)
+
+
+@lru_cache(maxsize=8)
+def _imagenet(classes: int) -> tuple[str, ...]:
+    # Kept, because timm reads the names from a file each time.
     try:
         from timm.data.imagenet_info import ImageNetInfo, infer_imagenet_subset
     except ImportError:

@@ -10,7 +10,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from saliency_widget.engine.worker import Job, worker_for
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from saliency_widget.targets import Target
 
 _LOG = logging.getLogger("saliency_widget")
+_NEWER = "a newer request took its place"
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +88,8 @@ class Session:
         self._changed = changed
         self._running: tuple[Order, Job] | None = None
         self._ahead: deque[Order] = deque()
+        # What the running job computes, in the order of its targets; the order that counts is one of them.
+        self._batch: list[Order] = []
 
     @property
     def current(self) -> Order | None:
@@ -99,14 +102,15 @@ class Session:
         with self._changed:
             if self._explainer is None:
                 self._tell_cancelled(order, "the widget is closed")
-            elif self._running is not None and self._running[0].key == order.key:
+            elif self._running is not None and order.key in [one.key for one in self._batch]:
                 before, job = self._running
                 self._running = (order, job)
                 if not before.quiet:
-                    self._tell_cancelled(before, "the same map was asked for again")
+                    same = before.key == order.key
+                    self._tell_cancelled(before, "the same map was asked for again" if same else _NEWER)
                 self._report(job, lambda sink, order: sink.started(order))
             else:
-                self._drop("a newer request took its place")
+                self._drop(_NEWER)
                 self._start(order)
 
     def ask_ahead(self, orders: list[Order]) -> None:
@@ -141,7 +145,7 @@ class Session:
         assert explainer is not None
         # The lock is held, so the job cannot report before it is noted here as the one that counts.
         job = self._worker.submit(lambda job: self._run(job, explainer), owner=id(self))
-        self._running = (order, job)
+        self._running, self._batch = (order, job), [order]
 
     def _drop(self, reason: str) -> None:
         running, self._running = self._running, None
@@ -149,6 +153,8 @@ class Session:
             return
         order, job = running
         job.cancel()
+        self._ahead.extendleft(quietly(one) for one in reversed(self._batch) if one.key != order.key)
+        self._batch = []
         if order.quiet:
             self._ahead.appendleft(order)
         else:
@@ -169,9 +175,16 @@ class Session:
                 if self._running is None or self._running[1] is not job:
                     return
                 order = self._running[0]
+                if getattr(order.method, "shares_passes", False):
+                    # All of them for what one of them costs.
+                    alike = [one for one in self._ahead if one.method == order.method and one.key != order.key]
+                    self._ahead = deque(one for one in self._ahead if one not in alike)
+                    self._batch += alike
+                batch = tuple(self._batch)
             self._report(job, lambda sink, order: sink.started(order))
-            for step in explainer.steps([order.target], order.method, stop=lambda: job.cancelled):
-                if not self._report_step(job, step):
+            targets = [one.target for one in batch]
+            for step in explainer.steps(targets, order.method, stop=lambda: job.cancelled):
+                if not self._report_step(job, step, batch):
                     break
         except Cancelled:
             pass  # answered when it was dropped
@@ -182,12 +195,23 @@ class Session:
                 # An observer of the user's raised while it was told of the result.
                 _LOG.warning("%s", trace)
 
-    def _report_step(self, job: Job, step: Step) -> bool:
+    def _report_step(self, job: Job, step: Step, batch: tuple[Order, ...]) -> bool:
         """Whether another estimate is wanted."""
+        numbers = {order.key: number for number, order in enumerate(batch)}
+
+        def own(order: Order) -> Step:
+            return step if len(batch) == 1 else step.only(numbers[order.key])
+
+        def done(sink: Sink, order: Order) -> None:
+            sink.done(order, own(order))
+            for other in batch:
+                if other.key != order.key:
+                    sink.done(quietly(other), own(other))
+
         if step.final:
-            self._end(job, lambda sink, order: sink.done(order, step))
+            self._end(job, done)
             return False
-        return self._report(job, lambda sink, order: sink.estimate(order, step))
+        return self._report(job, lambda sink, order: sink.estimate(order, own(order)))
 
     def _report(self, job: Job, tell: Callable[[Sink, Order], None]) -> bool:
         """Tell the sink, if this job still counts; a dropped one was answered when it was dropped."""
@@ -202,7 +226,7 @@ class Session:
         with self._changed:
             if self._running is None or self._running[1] is not job:
                 return False
-            order, self._running = self._running[0], None
+            order, self._running, self._batch = self._running[0], None, []
             try:
                 # From here on it cannot be dropped, which would answer it a second time.
                 tell(self._sink, order)
@@ -210,6 +234,11 @@ class Session:
                 self._next()
                 self._changed.notify_all()
             return True
+
+
+def quietly(order: Order) -> Order:
+    """The same map, for nobody who waits."""
+    return order if order.quiet and order.req is None else replace(order, quiet=True, req=None)
 
 
 def words_of(error: BaseException) -> str:

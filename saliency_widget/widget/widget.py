@@ -18,7 +18,7 @@ from saliency_widget.widget import protocol, rerun
 from saliency_widget.widget.choices import check_view
 from saliency_widget.widget.frontend import esm
 from saliency_widget.widget.reporter import Reporter
-from saliency_widget.widget.session import Order, Session, words_of
+from saliency_widget.widget.session import Order, Session, quietly, words_of
 from saliency_widget.widget.slots import COUNT
 from saliency_widget.widget.state import info_of, status_of, travelling_picture
 from saliency_widget.widget.synced import Synced
@@ -130,8 +130,10 @@ class SaliencyWidget(Synced):
         likely = [self._order(explainer.resolve(one.index)) for one in explainer.prediction]
         self._likely = frozenset(order.key for order in likely)
         ahead = {order.key: order for order in (*others, *likely) if order.key != first.key}
-        self._session.ask(first)
-        self._session.ask_ahead([_quietly(order) for order in ahead.values()])
+        # Together, so that a method whose passes serve all classes computes them in one run.
+        with self._lock:
+            self._session.ask(first)
+            self._session.ask_ahead([quietly(order) for order in ahead.values()])
         rerun.note(self)
         self._settle(_FIRST_MAP_WAIT)
 
@@ -327,7 +329,3 @@ class SaliencyWidget(Synced):
     def _settle(self, timeout: float | None) -> bool:
         with self._changed:
             return bool(self._changed.wait_for(lambda: self._session.current is None, timeout))
-
-
-def _quietly(order: Order) -> Order:
-    return Order(order.key, order.target, order.method, quiet=True)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from saliency_widget.engine.batching import ChunkSize, is_out_of_memory, spans
+from saliency_widget.engine.batching import ChunkSize, cpu_rows, is_out_of_memory, spans
 from saliency_widget.engine.guard import ModelGuard
 from saliency_widget.errors import ModelError
 from tests.engine.support import explain, fill, picture, problem_of, relative
@@ -129,3 +129,11 @@ def test_a_model_for_which_one_picture_is_too_much() -> None:
     model.fits = 0
     with ModelGuard(model), pytest.raises(ModelError, match="memory ran out"):
         explain(model, picture(12, 12), 0)
+
+
+def test_on_the_cpu_the_chunk_is_a_matter_of_the_picture_alone() -> None:
+    assert [cpu_rows(3 * side * side) for side in (8, 32, 96, 224, 1024)] == [256, 48, 5, 4, 4]
+    problem = problem_of(fill(Convolutional()), picture(32, 32), [1])
+    before = problem.batch
+    problem.gradients(problem.pixels[None].repeat(100, 1, 1, 1))
+    assert problem.batch == before == 48

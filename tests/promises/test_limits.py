@@ -13,6 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import saliency_widget as sw
+from tests.engine.support import fill
+from tests.engine.support import picture as large
+from tests.engine.support import problem_of as engine_problem
+from tests.engine.test_exact import Convolutional
 from tests.promises.models import Trap, make
 from tests.promises.support import last_of, problem_of, untouched
 from tests.promises.table import case_of, method_of, names
@@ -79,6 +83,24 @@ def test_memory_does_not_grow_with_the_work(name: str) -> None:
     for budget in (8, 512):
         method = method_of(name, **{**case.more, case.budget: budget})
         problem = problem_of(model, (1,), chunk=2)
+        problem.outputs(problem.pixels[None])
+        with Peak() as peak:
+            last_of(method, problem)
+        peaks.append(peak.most)
+    assert peaks[1] <= 1.1 * peaks[0]
+
+
+@pytest.mark.parametrize("name", names(budget=True))
+def test_nor_does_it_where_nobody_says_how_large_a_chunk_is(name: str) -> None:
+    case = case_of(name)
+    if case.family != "conv":
+        pytest.skip("a transformer takes one size of picture")
+    model = fill(Convolutional())
+    peaks = []
+    for budget in (8, 96):
+        method = method_of(name, **{**case.more, case.budget: budget})
+        # A picture of which few go into a chunk, as in real work.
+        problem = engine_problem(model, large(128, 128), [1])
         problem.outputs(problem.pixels[None])
         with Peak() as peak:
             last_of(method, problem)

@@ -65,3 +65,21 @@ def test_a_map_that_is_fine_says_so(name: str) -> None:
     found = explained(make(case_of(name).family), name)
     assert found is not None
     assert (found.quality["zero"], found.quality["nonfinite"]) == (False, 0)
+
+
+def test_a_nan_an_infinity_and_a_score_that_is_no_number_are_told_apart() -> None:
+    class Root(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.stack([x.sqrt().sum((1, 2, 3)), x.sum((1, 2, 3)) * 0 + float("nan")], dim=1)
+
+    pixels = np.full((4, 4, 3), 128, np.uint8)
+    pixels[1, 2] = 0
+    found = sw.explain(Root(), pixels, target=[0, 1], preprocess="none", labels=["root", "nothing"])
+    assert isinstance(found, list)
+    root, nothing = found
+    states = ("nonfinite", "nan", "infinite", "score_state")
+    assert [root.quality[name] for name in states] == [1, 0, 1, "finite"]
+    assert nothing.quality["score_state"] == "nan"
+    times = sw.explain(Root(), pixels, target=0, method="input-x-gradient", preprocess="none")
+    assert isinstance(times, sw.Attribution)
+    assert [times.quality[name] for name in states] == [1, 1, 0, "finite"]

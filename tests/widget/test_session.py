@@ -51,14 +51,18 @@ class SlowExplainer:
         self.gate = threading.Semaphore(0)
         self.at_gate = threading.Semaphore(0)
         self.error: BaseException | None = None
+        self.asked: list[list[Any]] = []
 
     def steps(self, targets: Any, method: Any, *, stop: Any = None) -> Iterator[Any]:
+        self.asked.append(list(targets))
         for number in range(1, self.count + 1):
             self.at_gate.release()
             assert self.gate.acquire(timeout=WAIT)
             if self.error is not None:
                 raise self.error
-            yield SimpleNamespace(done=number, final=number == self.count)
+            step = SimpleNamespace(done=number, final=number == self.count)
+            step.only = lambda which, step=step: SimpleNamespace(done=step.done, final=step.final, which=which)
+            yield step
 
 
 @dataclass
@@ -208,3 +212,48 @@ def test_what_is_asked_for_while_an_end_is_told_does_not_end_it_twice(rig: Rig) 
     rig.let(9)
     rig.until(lambda: rig.recorder.ends("b") == ["done"])
     assert rig.recorder.ends("a") == ["done"]
+
+
+SHARED = SimpleNamespace(shares_passes=True)
+
+
+def shared(key: str, **more: Any) -> Order:
+    return Order(key, key, SHARED, **more)  # type: ignore[arg-type]
+
+
+def test_a_method_whose_passes_serve_all_classes_computes_them_in_one_run(rig: Rig) -> None:
+    with rig.changed:
+        rig.session.ask(shared("a", req="r1"))
+        rig.session.ask_ahead([shared(key, quiet=True) for key in "bcd"])
+    rig.let(9)
+    rig.until(lambda: rig.recorder.ends("d") == ["done"])
+    assert rig.explainer.asked == [["a", "b", "c", "d"]]
+    assert [rig.recorder.ends(key) for key in "abcd"] == [["done"]] * 4
+    assert ("done", "a", "r1") in rig.recorder.told
+    assert ("done", "b", None) in rig.recorder.told
+
+
+def test_a_class_that_is_already_under_way_is_not_begun_again(rig: Rig) -> None:
+    with rig.changed:
+        rig.session.ask(shared("a", req="r1"))
+        rig.session.ask_ahead([shared(key, quiet=True) for key in "bc"])
+    rig.reach_gate()
+    rig.session.ask(shared("b", req="r2"))
+    assert rig.recorder.ends("a") == ["cancelled"]
+    rig.let(9)
+    rig.until(lambda: rig.recorder.ends("c") == ["done"])
+    assert rig.explainer.asked == [["a", "b", "c"]]
+    assert ("done", "b", "r2") in rig.recorder.told
+    assert rig.recorder.ends("a") == ["cancelled", "done"], "computed all the same, for nobody who waits"
+
+
+def test_what_a_dropped_run_would_have_computed_too_is_computed_later(rig: Rig) -> None:
+    with rig.changed:
+        rig.session.ask(shared("a"))
+        rig.session.ask_ahead([shared(key, quiet=True) for key in "bc"])
+    rig.reach_gate()
+    rig.session.ask(order("z"))
+    rig.let(20)
+    rig.until(lambda: rig.recorder.ends("c") == ["done"])
+    assert rig.recorder.ends("z") == ["done"]
+    assert rig.explainer.asked[1:] == [[order("z").target], ["b", "c"]]
