@@ -145,3 +145,32 @@ describe("keys", () => {
     }
   });
 });
+
+describe("the menu of methods", () => {
+  const METHODS = [
+    { name: "gradient", label: "Gradient", summary: "To first order." },
+    { name: "grad-cam", label: "<b>Grad-CAM</b>", summary: "By cells." },
+  ];
+  const info = (more: Record<string, unknown> = {}) => ({ ...(model().get("_info") as object), ...more });
+
+  it("asks for the class that is looked at by another method, and says what that is", async () => {
+    const fake = model({ _info: info({ methods: METHODS }) });
+    const { find } = show(fake);
+    const select = find<HTMLSelectElement>(".method select");
+    expect([...select.options].map((one) => one.textContent)).toEqual(["Gradient", "<b>Grad-CAM</b>"]);
+    expect(select.value).toBe("gradient");
+    expect(find(".method").textContent).toContain("To first order.");
+    select.value = "grad-cam";
+    select.dispatchEvent(new Event("change"));
+    await frame();
+    const asked = fake.sent.map((one) => one as { kind: string; want: unknown });
+    expect(asked.filter((one) => one.kind === "request").map((one) => one.want)).toEqual([
+      { method: "grad-cam", target: { kind: "logit", index: 1 } },
+    ]);
+    expect(find(".method").textContent).toContain("By cells.");
+  });
+
+  it("is not there where Python names no methods", () => {
+    expect(show(model()).find(".method").hidden).toBe(true);
+  });
+});

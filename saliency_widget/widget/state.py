@@ -8,6 +8,7 @@ import numpy as np
 
 from saliency_widget.attribution import Attribution
 from saliency_widget.display.encode import Packed, shrink
+from saliency_widget.methods.base import menu
 from saliency_widget.widget.protocol import VERSION
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def info_of(explainer: Explainer) -> dict[str, Any]:
         "probability": explainer.probability_kind,
         "preprocess": explainer.prepared.source,
         "score_kind": "logit",
+        "methods": [{"name": one.name, "label": one.label, "summary": one.summary} for one in menu()],
         "notes": list(explainer.notes),
     }
 

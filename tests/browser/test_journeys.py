@@ -215,3 +215,30 @@ def test_a_cell_that_is_run_again_and_again_leaves_one_widget(quick: tuple[Lab, 
     lab.ask(1, "kept = [w]")
     lab.run(0)
     assert lab.ask(2, count) == 2
+
+
+def test_another_method_is_chosen_from_the_menu_and_equals_the_engines(quick: tuple[Lab, Widget], wire: Wire) -> None:
+    lab, widget = quick
+    wire.clear()
+    menu = widget.root.get_by_role("combobox", name="Method")
+    menu.select_option(label="Grad-CAM")
+    widget.root.locator("canvas[data-layer='map']").wait_for()
+    lab.page.wait_for_function("select => select.value === 'grad-cam'", arg=menu.element_handle())
+    widget.field("cell").filter(has_text="of 7 × 7").wait_for()
+    assert len(wire.requests) == 1
+    found = lab.ask(
+        1,
+        "import json\n"
+        'fresh = sw.explain(model, sw.demo.image("chelsea"), method="grad-cam")\n'
+        "import numpy as np\n"
+        "a = w.attribution\n"
+        "same = bool(np.array_equal(a.values, fresh.values))\n"
+        'print("JSON" + json.dumps([a.method.name, same, list(a.values.shape)]))',
+    )
+    assert found == ["grad-cam", True, [1, 7, 7]]
+    # Back again: the gradient is still here.
+    wire.clear()
+    menu.select_option(label="Gradient")
+    lab.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert widget.canvas.evaluate("canvas => canvas.width") == 224
+    assert wire.requests == []

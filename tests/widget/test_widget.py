@@ -607,3 +607,16 @@ def test_another_method_streams_its_estimates_to_the_widget(make: Any, picture: 
     settle(coarse)
     assert coarse._maps[0]["shape"][0] == 1
     assert coarse._maps[0]["unit"] == coarse.attribution.unit
+
+
+def test_the_menu_of_methods_is_the_registry_and_each_is_answered(make: Any) -> None:
+    from saliency_widget.methods.base import menu
+
+    widget = make()
+    settle(widget)
+    assert [one["name"] for one in widget._info["methods"]] == [method.name for method in menu()]
+    widget.comm.receive(request(2, method="smoothgrad"))
+    widget.comm.until(lambda: any(one["kind"] == "done" for one in widget.comm.custom("r1")))
+    assert widget.attributions["smoothgrad/logit/2"].method.name == "smoothgrad"
+    widget.comm.receive(request(2, "r2", method="attention-rollout"))
+    widget.comm.until(lambda: any(one["kind"] == "error" for one in widget.comm.custom("r2")))

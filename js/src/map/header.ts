@@ -29,6 +29,12 @@ export interface Prediction {
   readonly probability: number | null;
 }
 
+export interface Method {
+  readonly name: string;
+  readonly label: string;
+  readonly summary: string;
+}
+
 export interface Info {
   readonly model: string;
   readonly width: number;
@@ -40,6 +46,8 @@ export interface Info {
   readonly probabilityKind: string;
   readonly preprocess: string;
   readonly scoreKind: string;
+  /** All methods there are, in the order of a menu. */
+  readonly methods: readonly Method[];
   readonly notes: readonly string[];
 }
 
@@ -113,6 +121,11 @@ export function parseInfo(raw: unknown): Info {
     probabilityKind: text(info.probability) || (info.classes === 1 ? "sigmoid" : "softmax"),
     preprocess: text(info.preprocess),
     scoreKind: text(info.score_kind, "logit"),
+    methods: (Array.isArray(info.methods) ? info.methods : []).flatMap((one): Method[] => {
+      const method = fields(one);
+      const name = text(method?.name);
+      return name ? [{ name, label: text(method?.label) || name, summary: text(method?.summary) }] : [];
+    }),
     notes: strings(info.notes),
   };
 }

@@ -93,35 +93,58 @@ export class Store {
     const { headers, info, shown } = this.traits;
     const like = this.traits.header(shown) ?? headers[0];
     return {
-      method: like?.method.name || "gradient",
+      // What was asked for last, even if it is not here yet.
+      method: this.wanted?.method || like?.method.name || "gradient",
       target: { kind: like?.target.kind || info.scoreKind, index },
     };
   }
 
   held(index: number): Header | null {
-    const { method, target } = this.want(index);
+    return this.heldAs(this.want(index));
+  }
+
+  /** The map that is wanted, if it is here. */
+  heldAs({ method, target }: Want): Header | null {
     const found = this.traits.headers.find(
-      (h) => h.method.name === method && h.target.kind === target.kind && h.target.index === index,
+      (h) => h.method.name === method && h.target.kind === target.kind && h.target.index === target.index,
     );
     return found ?? null;
   }
 
   /** Shows a class: at once if its map is here, else when Python has sent it. */
   choose(index: number): void {
-    const held = this.held(index);
+    this.#ask(this.want(index), this.traits.labels.name(index));
+  }
+
+  /** The class that is looked at, or was asked for last; null where what is looked at is not one class. */
+  get index(): number | null {
+    const shown = this.traits.header(this.traits.shown) ?? this.traits.headers[0];
+    return this.wanted?.target.index ?? shown?.target.index ?? null;
+  }
+
+  /** The same class by another method. */
+  chooseMethod(method: string): void {
+    const index = this.index;
+    if (index === null) return;
+    const known = this.traits.info.methods.find((one) => one.name === method);
+    const label = `${this.traits.labels.name(index)} by ${known?.label ?? method}`;
+    this.#ask({ ...this.want(index), method }, label);
+  }
+
+  #ask(want: Want, label: string): void {
+    const held = this.heldAs(want);
     if (!held && !this.canAsk) return;
     this.#forgive();
     this.#arrivesAs = null;
-    this.recent.note(index);
+    this.recent.note(want.target.index);
     if (held) {
       this.wanted = null;
       this.partial = null;
       if (this.protocol.flight || this.protocol.pending) this.protocol.stop();
       this.#show(held.key);
     } else {
-      const want = this.want(index);
       this.wanted = want;
-      this.protocol.request({ want, label: this.traits.labels.name(index) });
+      this.protocol.request({ want, label });
     }
     this.#changed();
   }

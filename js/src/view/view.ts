@@ -7,6 +7,7 @@ import { Controls } from "./controls";
 import { make, oncePerFrame, setAttribute } from "./dom";
 import { Header } from "./header";
 import { guardKeys } from "./keys";
+import { Methods } from "./methods";
 import { titleOf } from "./notice";
 import { Notices } from "./notices";
 import type { Place } from "./place";
@@ -42,6 +43,7 @@ class View {
   readonly #readout: Readout;
   readonly #controls: Controls;
   readonly #classes: Classes;
+  readonly #methods: Methods;
   readonly #redraw: () => void;
   readonly #read: () => void;
   #scene: Scene | null = null;
@@ -66,10 +68,17 @@ class View {
     });
     this.#controls = new Controls(store, signal);
     this.#classes = new Classes(store, signal);
+    this.#methods = new Methods(store, signal);
     const picture = make("div", { class: "picture" });
     picture.append(this.#notices.element, this.#stage.element, this.#bar.element);
     picture.append(make("p", { class: "caveat" }, CAVEAT), this.#readout.element);
-    const choices = make("div", { class: "choices" }, this.#classes.element, this.#controls.element);
+    const choices = make(
+      "div",
+      { class: "choices" },
+      this.#classes.element,
+      this.#methods.element,
+      this.#controls.element,
+    );
     const columns = make("div", { class: "columns" }, picture, choices);
     this.element.append(this.#header.element, columns, this.#announcer.element);
   }
@@ -114,6 +123,7 @@ class View {
     this.#readout.update(scene, place);
     this.#controls.update(scene);
     this.#classes.update(scene);
+    this.#methods.update(scene);
     this.#stage.describe(describe(scene));
     setAttribute(this.element, "aria-label", nameOf(scene));
     this.#speak(scene);
