@@ -52,6 +52,36 @@ export class FakeModel {
   }
 }
 
+/** The traits of a widget of one model and one picture, from what is known of them. */
+export function single({
+  _info,
+  _image,
+  _labels,
+  ...more
+}: Record<string, unknown>): Record<string, unknown> {
+  const { model = "", methods = [], scores = [], ...subject } = (_info ?? {}) as Record<string, unknown>;
+  const subjects = [{ model: 0, image: 0, model_name: model, image_name: "", labels: 0, ...subject }];
+  return {
+    _info: { version: 2, methods, scores, subjects, models: [model], images: [""] },
+    _images: [_image],
+    _originals: [],
+    _labels: [_labels ?? []],
+    ...more,
+  };
+}
+
+/** What Python would make of a class index. */
+export function wanted(index: number, more: Record<string, unknown> = {}) {
+  return {
+    model: 0,
+    image: 0,
+    method: "gradient",
+    parameters: {},
+    target: { kind: "logit", index, other: null },
+    ...more,
+  };
+}
+
 /** The bits of the half nearest to a number. */
 export function toHalf(value: number): number {
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
@@ -96,8 +126,10 @@ export function headerFor(
   return {
     ...(slot === undefined ? {} : { slot }),
     key: `gradient/logit/${index}`,
-    method: { name: "gradient", label: "Gradient" },
-    target: { kind: "logit", index, label, text: `logit of ${label}` },
+    model: 0,
+    image: 0,
+    method: { name: "gradient", label: "Gradient", parameters: {} },
+    target: { kind: "logit", index, other: null, label, other_label: null, text: `logit of ${label}` },
     shape: [...shape],
     dtype: "float16",
     scale,
@@ -108,6 +140,13 @@ export function headerFor(
     seconds: 0.12,
     reduced_from: null,
     nonfinite: 0,
+    quality: {},
+    done: 1,
+    total: 1,
+    final: true,
+    snapshot: false,
+    outdated: false,
+    baseline: null,
   };
 }
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, vi } from "vitest";
-import { FakeModel, gradientMap, headerFor, pack } from "../dev/fake";
+import { FakeModel, gradientMap, headerFor, pack, single } from "../dev/fake";
 import widget from "../src/index";
 
 /** The widget on a made-up page, for tests in happy-dom. */
@@ -35,7 +35,7 @@ afterEach(() => {
 
 export function model(more: Record<string, unknown> = {}): FakeModel {
   const { bytes, scale } = pack(gradientMap(SHAPE, 1));
-  return new FakeModel({
+  const state: Record<string, unknown> = {
     _info: {
       picture: { width: 8, height: 8 },
       channels: ["R", "G", "B"],
@@ -53,7 +53,8 @@ export function model(more: Record<string, unknown> = {}): FakeModel {
     opacity: 0.6,
     clip: 99,
     ...more,
-  });
+  };
+  return new FakeModel(single(state));
 }
 
 export function show(fake: FakeModel, signal?: AbortSignal) {

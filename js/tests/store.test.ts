@@ -50,14 +50,14 @@ describe("a class", () => {
     const key = hold(fake, 2, 1);
     const { store } = join(fake);
     fake.saves = 0;
-    store.choose(2);
+    store.choose({ index: 2 });
     expect([fake.get("shown"), fake.saves, fake.sent]).toEqual([key, 1, []]);
   });
 
   it("that is not held is asked for, and shown when it is here", () => {
     const fake = model();
     const { store } = join(fake);
-    store.choose(3);
+    store.choose({ index: 3 });
     expect(requests(fake)).toMatchObject([
       { want: { method: "gradient", target: { kind: "logit", index: 3 } } },
     ]);
@@ -73,7 +73,7 @@ describe("a class", () => {
   it("is shown also when the reply overtakes the map", () => {
     const fake = model();
     const { store } = join(fake);
-    store.choose(3);
+    store.choose({ index: 3 });
     fake.reply({ kind: "done", req: reqOf(fake), key: "gradient/logit/3" });
     expect(store.traits.shown).toBe("gradient/logit/1");
     hold(fake, 3, 1);
@@ -83,13 +83,13 @@ describe("a class", () => {
   it("is not forced on someone who has gone on", () => {
     const fake = model();
     const { store } = join(fake);
-    store.choose(3);
+    store.choose({ index: 3 });
     const req = reqOf(fake);
-    store.choose(1);
+    store.choose({ index: 1 });
     hold(fake, 3, 1);
     fake.reply({ kind: "done", req, key: "gradient/logit/3" });
     expect(store.traits.shown).toBe("gradient/logit/1");
-    store.choose(4);
+    store.choose({ index: 4 });
     fake.set("shown", "gradient/logit/3");
     hold(fake, 4, 2);
     fake.reply({ kind: "done", req: reqOf(fake), key: "gradient/logit/4" });
@@ -99,13 +99,13 @@ describe("a class", () => {
   it("that fails says so until something else is chosen, and once only", () => {
     const fake = model();
     const { store } = join(fake);
-    store.choose(3);
+    store.choose({ index: 3 });
     const said = { message: "no memory", traceback: "line 1" };
     fake.reply({ kind: "error", req: reqOf(fake), ...said });
     fake.set("_status", { state: "error", want: null, ...said });
     expect(store.trouble).toEqual({ of: "class 3", ...said });
     expect(store.traits.shown).toBe("gradient/logit/1");
-    store.choose(1);
+    store.choose({ index: 1 });
     expect([store.trouble, store.statusTrouble]).toEqual([null, null]);
     fake.set("_status", { state: "computing", want: null, message: "", traceback: "" });
     fake.set("_status", { state: "error", want: null, ...said });
@@ -130,7 +130,7 @@ describe("an error", () => {
     const fake = model();
     const key = hold(fake, 2, 1);
     const { store } = join(fake);
-    store.choose(3);
+    store.choose({ index: 3 });
     fake.reply({ kind: "error", req: reqOf(fake), message: "no memory", traceback: "" });
     fake.set("_status", failed);
     expect(store.trouble).not.toBeNull();
@@ -145,7 +145,7 @@ describe("stopping", () => {
     const { store } = join(fake);
     store.stop();
     expect(fake.sent).toEqual([{ v: 1, kind: "cancel", req: "*" }]);
-    store.choose(3);
+    store.choose({ index: 3 });
     store.stop();
     expect(fake.sent.at(-1)).toEqual({ v: 1, kind: "cancel", req: reqOf(fake) });
   });
@@ -156,10 +156,10 @@ describe("what was looked at", () => {
     const fake = model();
     const key = hold(fake, 2, 1);
     const { store } = join(fake);
-    store.choose(3);
+    store.choose({ index: 3 });
     fake.set("shown", key);
-    store.choose(1);
-    store.choose(3);
+    store.choose({ index: 1 });
+    store.choose({ index: 3 });
     expect(store.recent.order).toEqual([3, 1, 2]);
   });
 });
@@ -173,7 +173,7 @@ describe("views of one model", () => {
     expect(second.store).toBe(first.store);
     expect(other.store).not.toBe(first.store);
     first.leave();
-    second.store.choose(3);
+    second.store.choose({ index: 3 });
     expect(requests(fake)).toHaveLength(1);
     const partial = { kind: "partial", req: reqOf(fake), seq: 0, header: headerFor(3, "c", SHAPE, 1) };
     fake.reply(partial, [new Uint8Array(384)]);
@@ -208,7 +208,7 @@ describe("hosts", () => {
     const { store, leave } = join(raw);
     store.set("sign", "signed");
     store.set("threshold", 5);
-    store.choose(3);
+    store.choose({ index: 3 });
     store.stop();
     store.save();
     expect([
@@ -238,16 +238,16 @@ describe("hosts", () => {
   it("say when the kernel is gone, and a later word of it is believed", () => {
     const fake = model();
     const { store } = join(fake);
-    store.choose(3);
+    store.choose({ index: 3 });
     fake.emit("comm_live_update");
     expect([store.gone, store.wanted]).toEqual([true, null]);
     fake.set("_status", { state: "computing" });
     expect(store.gone).toBe(false);
     expect(store.canAsk).toBe(true);
     fake.send = () => fail();
-    store.choose(3);
+    store.choose({ index: 3 });
     expect([store.gone, store.canAsk]).toEqual([true, false]);
-    store.choose(4);
+    store.choose({ index: 4 });
     expect(store.wanted).toBeNull();
     fake.reply({ kind: "progress", req: "of somebody else", done: 1, total: 2 });
     expect([store.gone, store.canAsk]).toEqual([false, true]);

@@ -8,7 +8,12 @@ export interface Table {
   readonly packed: Uint32Array;
 }
 
-export const DEFAULT_TABLE = { absolute: "inferno", signed: "blue-orange" } as const;
+export const DEFAULT_TABLE = {
+  absolute: "inferno",
+  signed: "blue-orange",
+  positive: "inferno",
+  negative: "inferno",
+} as const;
 
 const parsed = new Map<string, Table>();
 
@@ -23,7 +28,7 @@ function parse(name: string, hex: string): Table {
 
 /** 256 entries for absolute; 257 for signed, whose middle entry is the neutral of exactly zero. */
 export function tableFor(sign: Sign, name: string = DEFAULT_TABLE[sign]): Table {
-  const tables: Record<string, string> = sign === "absolute" ? raw.sequential : raw.diverging;
+  const tables: Record<string, string> = sign !== "signed" ? raw.sequential : raw.diverging;
   const known = Object.hasOwn(tables, name) ? name : DEFAULT_TABLE[sign];
   const key = `${sign}/${known}`;
   let table = parsed.get(key);
@@ -43,7 +48,7 @@ export function heat(value: number, level: number): number {
 /** The entry of a finite value in its table. */
 export function entry(value: number, level: number, sign: Sign): number {
   const h = heat(value, level);
-  return sign === "absolute" ? Math.floor(h * 255 + 0.5) : Math.floor(h * 128 + 0.5) + 128;
+  return sign !== "signed" ? Math.floor(h * 255 + 0.5) : Math.floor(h * 128 + 0.5) + 128;
 }
 
 /** RGB of each value; mid grey where there is no number. */

@@ -1,6 +1,6 @@
 import { type Bins, makeBins } from "./bins";
 import { argsort, countBelow, countUpTo } from "./order";
-import { reduceChannels, type Sign } from "./reduce";
+import { type Reduction, reduceChannels, type Sign } from "./reduce";
 
 export interface Kept {
   /** The smallest magnitude kept; infinite where nothing is. */
@@ -46,7 +46,12 @@ export class Field {
     for (let k = 0; k < n; k++) this.#mass[k + 1] = this.#mass[k]! + this.magnitudes[n - 1 - k]!;
   }
 
-  static from(values: Float32Array, shape: readonly [number, number, number], sign: Sign): Field {
+  static from(
+    values: Float32Array,
+    shape: readonly [number, number, number],
+    sign: Sign,
+    _reduction: Reduction = "default",
+  ): Field {
     return new Field(sign, shape[2], shape[1], reduceChannels(values, shape[0], sign));
   }
 

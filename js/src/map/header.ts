@@ -2,7 +2,10 @@ export interface Target {
   readonly kind: string;
   /** null where the target is not one class. */
   readonly index: number | null;
+  /** The class whose score is taken off; null where none is. */
+  readonly other: number | null;
   readonly label: string;
+  readonly otherLabel: string;
   readonly text: string;
 }
 
@@ -11,7 +14,9 @@ export interface Header {
   /** The slot that holds the bytes; null where they came with the header. */
   readonly slot: number | null;
   readonly key: string;
-  readonly method: { readonly name: string; readonly label: string };
+  readonly model: number;
+  readonly image: number;
+  readonly method: { readonly name: string; readonly label: string; readonly parameters: Fields };
   readonly target: Target;
   readonly shape: readonly [number, number, number];
   readonly scale: number;
@@ -21,6 +26,18 @@ export interface Header {
   readonly seconds: number | null;
   readonly reducedFrom: readonly [number, number] | null;
   readonly nonfinite: number;
+  /** Scale-free figures on how good the map is, by name. */
+  readonly quality: Readonly<Record<string, number>>;
+  readonly done: number;
+  readonly total: number;
+  /** Whether it is all that the method gives; a map that was stopped early is not. */
+  readonly final: boolean;
+  /** Whether the weights changed while it was computed. */
+  readonly snapshot: boolean;
+  /** Whether the weights have changed since. */
+  readonly outdated: boolean;
+  /** A small PNG, in base64, of what the method compared the picture with. */
+  readonly baseline: string | null;
 }
 
 export interface Prediction {
@@ -29,16 +46,54 @@ export interface Prediction {
   readonly probability: number | null;
 }
 
+export type ControlKind = "integer" | "number" | "choice" | "flag" | "layer" | "baseline" | "text";
+
+/** One parameter of a method, as the method declares it. */
+export interface Control {
+  readonly name: string;
+  readonly label: string;
+  readonly text: string;
+  readonly kind: ControlKind;
+  readonly default: unknown;
+  readonly least: number | null;
+  readonly most: number | null;
+  readonly step: number | null;
+  readonly options: readonly unknown[];
+  /** Whether null can be chosen. */
+  readonly optional: boolean;
+}
+
 export interface Method {
   readonly name: string;
   readonly label: string;
   readonly summary: string;
+  readonly parameters: readonly Control[];
 }
 
+export interface Layer {
+  readonly name: string;
+  readonly kind: string;
+  /** Rows and columns. */
+  readonly grid: readonly [number, number];
+}
+
+/** The picture before the model's preprocessing. */
+export interface Original {
+  readonly height: number;
+  readonly width: number;
+  /** What of it the model sees: top, left, bottom, right in its pixels; beyond it where the model sees a border. */
+  readonly box: readonly [number, number, number, number];
+}
+
+/** One model and one picture. */
 export interface Info {
+  readonly modelIndex: number;
+  readonly imageIndex: number;
   readonly model: string;
+  readonly imageName: string;
   readonly width: number;
   readonly height: number;
+  readonly original: Original | null;
   readonly channels: readonly string[];
   readonly classes: number;
   readonly prediction: readonly Prediction[];
@@ -46,9 +101,26 @@ export interface Info {
   readonly probabilityKind: string;
   readonly preprocess: string;
   readonly scoreKind: string;
-  /** All methods there are, in the order of a menu. */
-  readonly methods: readonly Method[];
+  /** Which list of labels is its own. */
+  readonly labels: number;
+  readonly layers: readonly Layer[];
   readonly notes: readonly string[];
+}
+
+export interface ScoreKind {
+  readonly kind: string;
+  readonly label: string;
+}
+
+/** All that can be chosen among. */
+export interface Catalogue {
+  /** In the order of a menu. */
+  readonly methods: readonly Method[];
+  readonly scores: readonly ScoreKind[];
+  readonly models: readonly string[];
+  readonly images: readonly string[];
+  /** Of each model each picture. */
+  readonly subjects: readonly Info[];
 }
 
 export type Fields = Record<string, unknown>;
@@ -81,16 +153,19 @@ export function parseHeader(raw: unknown): Header | null {
   if (!channels || !height || !width || channels * height * width > MOST_VALUES) return null;
   if (scale === null || scale < 0) return null;
   const method = fields(h.method);
-  const target = fields(h.target);
   const from = Array.isArray(h.reduced_from) ? h.reduced_from.map((side) => whole(side, 1)) : [];
-  const index = whole(target?.index);
-  const label = text(target?.label) || (index === null ? "" : `class ${index}`);
-  const kind = text(target?.kind, "logit");
+  const total = finite(h.total) ?? 0;
   return {
     slot: whole(h.slot),
     key: h.key,
-    method: { name: text(method?.name), label: text(method?.label) || text(method?.name) || "Map" },
-    target: { kind, index, label, text: text(target?.text) || `${kind} of ${label}` },
+    model: whole(h.model) ?? 0,
+    image: whole(h.image) ?? 0,
+    method: {
+      name: text(method?.name),
+      label: text(method?.label) || text(method?.name) || "Map",
+      parameters: fields(method?.parameters) ?? {},
+    },
+    target: parseTarget(h.target),
     shape: [channels, height, width],
     scale,
     unit: text(h.unit),
@@ -99,6 +174,93 @@ export function parseHeader(raw: unknown): Header | null {
     seconds: finite(h.seconds),
     reducedFrom: from[0] && from[1] ? [from[0], from[1]] : null,
     nonfinite: whole(h.nonfinite) ?? 0,
+    quality: numbers(h.quality),
+    done: finite(h.done) ?? total,
+    total,
+    final: h.final !== false,
+    snapshot: h.snapshot === true,
+    outdated: h.outdated === true,
+    baseline: text(h.baseline) || null,
+  };
+}
+
+function parseTarget(raw: unknown): Target {
+  const target = fields(raw);
+  const index = whole(target?.index);
+  const other = whole(target?.other);
+  const kind = text(target?.kind, "logit");
+  const label = text(target?.label) || called(index);
+  const otherLabel = text(target?.other_label) || called(other);
+  return { kind, index, other, label, otherLabel, text: text(target?.text) || `${kind} of ${label}` };
+}
+
+function called(index: number | null): string {
+  return index === null ? "" : `class ${index}`;
+}
+
+function numbers(raw: unknown): Record<string, number> {
+  const known = Object.entries(fields(raw) ?? {}).filter(([, value]) => finite(value) !== null);
+  return Object.fromEntries(known) as Record<string, number>;
+}
+
+const KINDS = new Set(["integer", "number", "choice", "flag", "layer", "baseline", "text"]);
+
+function parseControl(raw: unknown): Control[] {
+  const control = fields(raw);
+  const name = text(control?.name);
+  if (!control || !name) return [];
+  return [
+    {
+      name,
+      label: text(control.label) || name,
+      text: text(control.text),
+      kind: (KINDS.has(text(control.kind)) ? control.kind : "text") as ControlKind,
+      default: control.default ?? null,
+      least: finite(control.least),
+      most: finite(control.most),
+      step: finite(control.step),
+      options: list(control.options),
+      optional: control.optional === true,
+    },
+  ];
+}
+
+function parseMethod(raw: unknown): Method[] {
+  const method = fields(raw);
+  const name = text(method?.name);
+  if (!name) return [];
+  const parameters = list(method?.parameters).flatMap(parseControl);
+  return [{ name, label: text(method?.label) || name, summary: text(method?.summary), parameters }];
+}
+
+function parseLayer(raw: unknown): Layer[] {
+  const layer = fields(raw);
+  const [rows, columns] = list(layer?.grid).map((side) => whole(side, 1));
+  const name = text(layer?.name);
+  return name && rows && columns ? [{ name, kind: text(layer?.kind), grid: [rows, columns] }] : [];
+}
+
+function parseOriginal(raw: unknown): Original | null {
+  const original = fields(raw);
+  const height = whole(original?.height, 1);
+  const width = whole(original?.width, 1);
+  const [top, left, bottom, right] = list(original?.box).map(finite);
+  if (!height || !width || typeof top !== "number" || typeof left !== "number") return null;
+  if (typeof bottom !== "number" || typeof right !== "number" || bottom <= top || right <= left) return null;
+  return { height, width, box: [top, left, bottom, right] };
+}
+
+export function parseCatalogue(raw: unknown): Catalogue {
+  const info = fields(raw) ?? {};
+  return {
+    methods: list(info.methods).flatMap(parseMethod),
+    scores: list(info.scores).flatMap((one) => {
+      const kind = text(fields(one)?.kind);
+      return kind ? [{ kind, label: text(fields(one)?.label) || kind }] : [];
+    }),
+    models: strings(info.models),
+    images: strings(info.images),
+    subjects: list(info.subjects).map(parseInfo),
   };
 }
 
@@ -112,22 +274,27 @@ export function parseInfo(raw: unknown): Info {
     return [{ index, label, probability: finite(fields(one)?.probability) }];
   });
   return {
-    model: text(info.model),
+    modelIndex: whole(info.model) ?? 0,
+    imageIndex: whole(info.image) ?? 0,
+    model: text(info.model_name),
+    imageName: text(info.image_name),
     width: whole(picture?.width, 1) ?? 0,
     height: whole(picture?.height, 1) ?? 0,
+    original: parseOriginal(info.original),
     channels: strings(info.channels),
     classes: whole(info.classes) ?? 0,
     prediction,
     probabilityKind: text(info.probability) || (info.classes === 1 ? "sigmoid" : "softmax"),
     preprocess: text(info.preprocess),
     scoreKind: text(info.score_kind, "logit"),
-    methods: (Array.isArray(info.methods) ? info.methods : []).flatMap((one): Method[] => {
-      const method = fields(one);
-      const name = text(method?.name);
-      return name ? [{ name, label: text(method?.label) || name, summary: text(method?.summary) }] : [];
-    }),
+    labels: whole(info.labels) ?? 0,
+    layers: list(info.layers).flatMap(parseLayer),
     notes: strings(info.notes),
   };
+}
+
+function list(raw: unknown): unknown[] {
+  return Array.isArray(raw) ? raw : [];
 }
 
 export function strings(raw: unknown): string[] {

@@ -1,4 +1,6 @@
-export type Sign = "absolute" | "signed";
+export type Sign = "absolute" | "signed" | "positive" | "negative";
+/** "default" is the sign's own; a number in words is a channel. */
+export type Reduction = string;
 
 /**
  * One number a pixel: the largest magnitude of the channels, or their sum (in double precision, rounded once).

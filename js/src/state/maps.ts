@@ -3,7 +3,7 @@ import { Field } from "../map/field";
 import { decodeHalf } from "../map/half";
 import type { Header } from "../map/header";
 import { Lru } from "../map/lru";
-import type { Sign } from "../map/reduce";
+import type { Reduction, Sign } from "../map/reduce";
 
 /** A decoded map. */
 export interface Loaded {
@@ -38,12 +38,12 @@ export class MapCache {
     return value;
   }
 
-  field(loaded: Loaded, sign: Sign): Field {
+  field(loaded: Loaded, sign: Sign, reduction: Reduction = "default"): Field {
     const { header, values } = loaded;
-    const key = `${header.key} ${header.shape} ${sign}`;
+    const key = `${header.key} ${header.shape} ${sign} ${reduction}`;
     const held = this.#sorted.get(key);
     if (held && held.raw === values) return held.value;
-    const value = Field.from(values, header.shape, sign);
+    const value = Field.from(values, header.shape, sign, reduction);
     this.#sorted.set(key, { raw: values, scale: header.scale, value }, value.values.length);
     return value;
   }

@@ -1,4 +1,5 @@
-import { parseReply, type Reply, type Want } from "./messages";
+import { parseReply, type Reply } from "./messages";
+import { same, type Want } from "./want";
 
 /** sent: no answer yet. waiting: none for a second. computing: accepted. stopping: told to stop. */
 export type Phase = "sent" | "waiting" | "computing" | "stopping";
@@ -7,6 +8,8 @@ export interface Ask {
   readonly want: Want;
   /** What is asked for, in words. */
   readonly label: string;
+  /** For a further panel: it waits for whatever is asked for to be shown. */
+  readonly aside?: boolean;
 }
 
 export interface Flight extends Ask {
@@ -15,12 +18,16 @@ export interface Flight extends Ask {
   phase: Phase;
   done: number;
   total: number;
+  /** Since it began; null where the kernel does not say. */
+  seconds: number | null;
   partial: number;
+  /** Whether the best map so far is to be kept when it stops. */
+  keep: boolean;
 }
 
 export type Outcome =
   | { kind: "done"; key: string }
-  | { kind: "cancelled"; reason: string }
+  | { kind: "cancelled"; reason: string; key: string }
   | { kind: "error"; message: string; traceback: string }
   | { kind: "gone" };
 
@@ -66,9 +73,10 @@ export class Protocol {
     this.ends.changed();
   }
 
-  stop(): void {
+  /** `keep` asks for the best map so far. */
+  stop(keep = false): void {
     this.pending = null;
-    if (this.flight) this.#cancel(this.flight);
+    if (this.flight) this.#cancel(this.flight, keep);
     this.ends.changed();
   }
 
@@ -92,10 +100,13 @@ export class Protocol {
         accept(flight);
         flight.done = reply.done;
         flight.total = reply.total;
+        flight.seconds = reply.seconds;
         break;
       case "partial":
         this.#partial(flight, reply);
         break;
+      case "tile":
+        return false;
       default:
         this.#end(flight, reply);
     }
@@ -115,6 +126,7 @@ export class Protocol {
     flight.partial = reply.seq;
     flight.done = reply.done;
     flight.total = reply.total;
+    flight.seconds = reply.seconds;
     if (flight.phase !== "stopping") this.ends.partial(reply);
     this.ends.drawn((visible) => {
       this.ends.send({ v: 1, kind: "ack", req: reply.req, seq: reply.seq, visible });
@@ -124,7 +136,17 @@ export class Protocol {
   #send(ask: Ask): void {
     this.#seq = Math.max(this.#seq + 1, this.now());
     const req = `${this.#name}-${this.#seq}`;
-    const flight: Flight = { ...ask, req, seq: this.#seq, phase: "sent", done: 0, total: 0, partial: -1 };
+    const flight: Flight = {
+      ...ask,
+      req,
+      seq: this.#seq,
+      phase: "sent",
+      done: 0,
+      total: 0,
+      seconds: null,
+      partial: -1,
+      keep: false,
+    };
     this.flight = flight;
     if (!this.ends.send({ v: 1, kind: "request", req, seq: flight.seq, want: ask.want })) {
       this.#end(flight, { kind: "gone" });
@@ -135,18 +157,19 @@ export class Protocol {
     });
   }
 
-  #cancel(flight: Flight): void {
+  #cancel(flight: Flight, keep = false): void {
     if (flight.phase === "stopping") return;
+    flight.keep = keep;
     const { phase } = flight;
     flight.phase = "stopping";
-    if (!this.ends.send({ v: 1, kind: "cancel", req: flight.req })) {
+    if (!this.ends.send({ v: 1, kind: "cancel", req: flight.req, keep })) {
       this.pending = null;
       this.#end(flight, { kind: "gone" });
       return;
     }
     // A busy kernel answers when its cell ends, a lost reply never comes: neither may hold up what is wanted now, least of
     // all where the kernel has not even said that it heard.
-    const giveUp = () => this.#end(flight, { kind: "cancelled", reason: "no answer" });
+    const giveUp = () => this.#end(flight, { kind: "cancelled", reason: "no answer", key: "" });
     if (phase === "waiting") giveUp();
     else this.#after(phase === "sent" ? SILENCE : GIVE_UP, giveUp);
   }
@@ -181,12 +204,4 @@ export class Protocol {
 
 function accept(flight: Flight): void {
   if (flight.phase === "sent" || flight.phase === "waiting") flight.phase = "computing";
-}
-
-export function same(a: Want, b: Want): boolean {
-  return a.method === b.method && a.target.kind === b.target.kind && a.target.index === b.target.index;
-}
-
-export function keyOf(want: Want): string {
-  return `${want.method}/${want.target.kind}/${want.target.index}`;
 }

@@ -1,11 +1,14 @@
-import type { Header } from "../map/header";
+import type { Fields, Header, Info } from "../map/header";
 import { Audience } from "./audience";
+import { History } from "./history";
 import { type Loaded, MapCache } from "./maps";
-import type { Want } from "./messages";
+import { parseReply } from "./messages";
 import type { Model } from "./model";
-import { type Flight, keyOf, type Outcome, type Partial, Protocol } from "./protocol";
+import { type Flight, type Outcome, type Partial, Protocol } from "./protocol";
 import { Recent } from "./recent";
-import { FROM_PYTHON, Traits, type Trouble, VIEW } from "./traits";
+import { Tiles } from "./tiles";
+import { CHOICES, FROM_PYTHON, LOOKS, Traits, type Trouble, VIEW } from "./traits";
+import { type Change, keyOf, same, type Want, wantOf } from "./want";
 
 /** Everything the views of one model share: its traits, the maps it holds, what is asked for, what went wrong. */
 export class Store {
@@ -18,20 +21,30 @@ export class Store {
   /** Whether the kernel is known to be gone; a word from it proves the contrary. */
   gone = false;
   partial: Partial | null = null;
-  /** The class last asked for, until it is shown. */
+  /** The map last asked for, until it is shown. */
   wanted: Want | null = null;
   readonly recent = new Recent();
+  readonly history = new History();
+  readonly tiles: Tiles;
 
   readonly #models = new Map<Model, (() => void)[]>();
   readonly #seen = new WeakSet<object>();
   #arrivesAs: string | null = null;
+  /** What was stopped with something to keep, until that is here. */
+  #keptAs: Want | null = null;
+  readonly #parameters = new Map<string, Fields>();
+  /** Why maps of further panels could not be computed. */
+  readonly #hopeless = new Map<string, string>();
+  #following = false;
   #dismissed = "";
   #writing = false;
 
   constructor() {
     this.traits = new Traits(() => this.#model);
+    const send = (content: unknown) => this.#model?.send(content) ?? false;
+    this.tiles = new Tiles(send, () => this.#changed());
     this.protocol = new Protocol({
-      send: (content) => this.#model?.send(content) ?? false,
+      send,
       later: (milliseconds, action) => {
         const timer = setTimeout(action, milliseconds);
         return () => clearTimeout(timer);
@@ -39,7 +52,7 @@ export class Store {
       drawn: (action) => this.audience.whenDrawn(action),
       changed: () => this.#changed(),
       partial: (partial) => {
-        this.partial = partial;
+        if (!this.protocol.flight?.aside) this.partial = partial;
       },
       ended: (flight, outcome) => this.#ended(flight, outcome),
     });
@@ -53,6 +66,7 @@ export class Store {
     offs.push(
       model.on("comm_live_update", () => {
         this.gone = true;
+        this.tiles.reset();
         this.protocol.gone();
       }),
     );
@@ -88,74 +102,133 @@ export class Store {
     return header.slot === null ? null : this.maps.load(header, this.traits.bytes(header.slot));
   }
 
-  /** A class as the map on display has it: the same method and kind of score. */
-  want(index: number): Want {
-    const { headers, info, shown } = this.traits;
-    const like = this.traits.header(shown) ?? headers[0];
+  /** The header of the map on display, or of the one that stands for it. */
+  get shown(): Header | null {
+    return this.traits.header(this.traits.shown) ?? this.traits.headers[0] ?? null;
+  }
+
+  /** The map that is looked at, or was asked for last. */
+  get want(): Want {
+    const { shown } = this;
+    return this.wanted ?? (shown ? wantOf(shown) : this.traits.chosen);
+  }
+
+  /** The model and the picture that are looked at. */
+  get info(): Info {
+    const { model, image } = this.want;
+    return this.traits.info(model, image);
+  }
+
+  /** What is looked at, but for the change. */
+  like(change: Change): Want {
+    const now = this.want;
+    const method = change.method ?? now.method;
+    const index = change.index === undefined ? now.target.index : change.index;
+    const other = change.other === undefined ? now.target.other : change.other;
     return {
-      // What was asked for last, even if it is not here yet.
-      method: this.wanted?.method || like?.method.name || "gradient",
-      target: { kind: like?.target.kind || info.scoreKind, index },
+      model: change.model ?? now.model,
+      image: change.image ?? now.image,
+      method,
+      parameters: change.parameters ?? (method === now.method ? now.parameters : this.parametersOf(method)),
+      target: {
+        kind: change.kind ?? now.target.kind,
+        index,
+        // A class is not compared with itself.
+        other: other === index ? null : other,
+      },
     };
   }
 
-  held(index: number): Header | null {
-    return this.heldAs(this.want(index));
+  /** The parameters that a method was last used with, or its own. */
+  parametersOf(method: string): Fields {
+    const last = this.#parameters.get(method);
+    if (last) return last;
+    const held = this.traits.headers.find((one) => one.method.name === method);
+    if (held) return held.method.parameters;
+    const known = this.traits.catalogue.methods.find((one) => one.name === method);
+    return Object.fromEntries((known?.parameters ?? []).map((one) => [one.name, one.default]));
   }
 
-  /** The map that is wanted, if it is here. */
-  heldAs({ method, target }: Want): Header | null {
-    const found = this.traits.headers.find(
-      (h) => h.method.name === method && h.target.kind === target.kind && h.target.index === target.index,
-    );
-    return found ?? null;
+  /** The map that is wanted, if it is here, whole or not. */
+  held(want: Want): Header | null {
+    const key = keyOf(want);
+    return this.traits.headers.find((header) => keyOf(wantOf(header)) === key) ?? null;
   }
 
-  /** Shows a class: at once if its map is here, else when Python has sent it. */
-  choose(index: number): void {
-    this.#ask(this.want(index), this.traits.labels.name(index));
+  /** The same with a change of what is looked at. */
+  heldAs(change: Change): Header | null {
+    return this.held(this.like(change));
   }
 
-  /** The class that is looked at, or was asked for last; null where what is looked at is not one class. */
-  get index(): number | null {
-    const shown = this.traits.header(this.traits.shown) ?? this.traits.headers[0];
-    return this.wanted?.target.index ?? shown?.target.index ?? null;
+  /** Whether such a map can be shown: it is here, or can be asked for. */
+  can(change: Change): boolean {
+    return this.canAsk || this.heldAs(change) !== null;
   }
 
-  /** The same class by another method. */
-  chooseMethod(method: string): void {
-    const index = this.index;
-    if (index === null) return;
-    const known = this.traits.info.methods.find((one) => one.name === method);
-    const label = `${this.traits.labels.name(index)} by ${known?.label ?? method}`;
-    this.#ask({ ...this.want(index), method }, label);
+  /** Shows what is looked at with a change: at once if its map is here, else when Python has sent it. */
+  choose(change: Change): void {
+    this.ask(this.like(change));
   }
 
-  #ask(want: Want, label: string): void {
-    const held = this.heldAs(want);
+  /** Goes on with the map on display where it was stopped, or makes it anew where the weights have changed. */
+  goOn(): void {
+    this.ask(this.want, true);
+  }
+
+  ask(want: Want, again = false): void {
+    const held = this.held(want);
     if (!held && !this.canAsk) return;
     this.#forgive();
     this.#arrivesAs = null;
-    this.recent.note(want.target.index);
-    if (held) {
+    this.#parameters.set(want.method, want.parameters);
+    if (want.target.index !== null) this.recent.note(want.target.index);
+    const enough = held && !again && !(held.outdated && this.canAsk);
+    if (held) this.#show(held.key);
+    if (enough || !this.canAsk) {
       this.wanted = null;
       this.partial = null;
-      if (this.protocol.flight || this.protocol.pending) this.protocol.stop();
-      this.#show(held.key);
+      if (this.protocol.pending || (this.protocol.flight && !this.protocol.flight.aside))
+        this.protocol.stop();
     } else {
       this.wanted = want;
-      this.protocol.request({ want, label });
+      this.protocol.request({ want, label: this.wordsOf(want) });
     }
     this.#changed();
   }
 
-  /** Stops whatever is computed for somebody who waits, also what this page did not ask for itself. */
+  /** A map in words, told from the one on display. */
+  wordsOf({ model, image, method, target }: Want): string {
+    const now = this.shown && wantOf(this.shown);
+    const { catalogue } = this.traits;
+    const labels = this.traits.labels(this.traits.info(model, image));
+    const parts = [target.index === null ? target.kind : labels.name(target.index)];
+    if (target.other !== null) parts.push(`rather than ${labels.name(target.other)}`);
+    if (method !== now?.method) {
+      parts.push(`by ${catalogue.methods.find((one) => one.name === method)?.label ?? method}`);
+    }
+    if (image !== now?.image && catalogue.images.length > 1) {
+      parts.push(`in ${catalogue.images[image] || `image ${image + 1}`}`);
+    }
+    if (model !== now?.model && catalogue.models.length > 1) {
+      parts.push(`of ${catalogue.models[model] || `model ${model + 1}`}`);
+    }
+    return parts.join(" ");
+  }
+
+  /** Stops whatever is computed for somebody who waits, also what this page did not ask for itself; what there is stays. */
   stop(): void {
+    const partial = this.partial !== null;
+    this.#keptAs = partial ? this.want : null;
     this.wanted = null;
-    this.partial = null;
-    if (this.protocol.flight || this.protocol.pending) this.protocol.stop();
-    else this.#model?.send({ v: 1, kind: "cancel", req: "*" });
+    if (this.protocol.flight || this.protocol.pending) this.protocol.stop(true);
+    else this.#model?.send({ v: 1, kind: "cancel", req: "*", keep: true });
+    if (!partial) this.partial = null;
     this.#changed();
+  }
+
+  /** Why a further panel has no map; null where it has one, or will have. */
+  troubleWith(want: Want): string | null {
+    return this.#hopeless.get(keyOf(want)) ?? null;
   }
 
   /** Sets a choice of the view; `save` once a gesture. */
@@ -163,11 +236,44 @@ export class Store {
     this.#writing = true;
     this.traits.set(name, value);
     this.#writing = false;
+    if (name === "panels") this.#fill();
     this.#changed();
   }
 
   save(): void {
     this.#model?.save();
+    this.history.note(this.traits.view);
+    this.#changed();
+  }
+
+  undo(): void {
+    this.#restore(this.history.undo());
+  }
+
+  redo(): void {
+    this.#restore(this.history.redo());
+  }
+
+  #restore(view: Fields | null): void {
+    if (!view) return;
+    this.#writing = true;
+    for (const name of LOOKS) this.traits.set(name, view[name]);
+    for (const name of CHOICES) this.traits.set(name, view[name]);
+    this.#writing = false;
+    const want = this.traits.chosen;
+    const held = this.held(want);
+    if (held) this.traits.set("shown", held.key);
+    this.#model?.save();
+    if (!held && this.canAsk) this.ask(want);
+    this.#fill();
+    this.#changed();
+  }
+
+  /** Asks for the next map that a further panel waits for, when nothing else is under way. */
+  #fill(): void {
+    if (!this.canAsk || this.protocol.flight || this.protocol.pending) return;
+    const next = this.traits.panels.find((want) => !this.held(want) && !this.#hopeless.has(keyOf(want)));
+    if (next) this.protocol.request({ want: next, label: this.wordsOf(next), aside: true });
   }
 
   get #model(): Model | undefined {
@@ -196,13 +302,32 @@ export class Store {
         // Python, or another view of the notebook, chose later than the request in flight.
         this.wanted = null;
         this.#arrivesAs = null;
-        this.partial = null;
+        if (!this.#keptAs) this.partial = null;
         this.#forgive();
         const index = this.traits.header(this.traits.shown)?.target.index ?? null;
         if (index !== null) this.recent.note(index);
       }
+      if (name === "panels") this.#fill();
+      this.#follow();
     }
     this.#changed();
+  }
+
+  /** Shows what the traits of the choices name when they are linked to another widget's, where no kernel does it. */
+  #follow(): void {
+    if (this.#following) return;
+    this.#following = true;
+    // Not before all that came together has been set: in between, the choices name what nobody chose.
+    setTimeout(() => {
+      this.#following = false;
+      if (this.wanted || this.protocol.flight) return;
+      this.history.amend(this.traits.view);
+      const { shown } = this;
+      const want = this.traits.chosen;
+      if (!shown || this.traits.value("method") === undefined || same(wantOf(shown), want)) return;
+      const held = this.held(want);
+      if (held) this.#show(held.key);
+    });
   }
 
   #message(content: unknown, buffers: unknown): void {
@@ -213,30 +338,43 @@ export class Store {
     }
     const revived = this.gone;
     this.gone = false;
+    const reply = parseReply(content, buffers);
+    if (this.tiles.receive(content, reply?.kind === "tile" ? reply : null)) return;
     if (!this.protocol.receive(content, buffers) && revived) this.#changed();
   }
 
   #ended(flight: Flight, outcome: Outcome): void {
-    this.partial = null;
-    const still = this.wanted !== null && keyOf(this.wanted) === keyOf(flight.want);
+    const still = this.wanted !== null && same(this.wanted, flight.want);
+    const kept = outcome.kind === "cancelled" && outcome.key !== "";
+    if (!kept) this.partial = null;
     switch (outcome.kind) {
       case "done":
-        if (!still) return;
-        this.#arrivesAs = outcome.key || keyOf(flight.want);
-        this.#arrived();
-        return;
+        this.#hopeless.delete(keyOf(flight.want));
+        if (still) {
+          this.#arrivesAs = outcome.key;
+          this.#arrived();
+        }
+        break;
       case "gone":
         this.gone = true;
         this.wanted = null;
-        return;
+        break;
       case "error":
-        if (!still) return;
+        if (flight.aside && !still) this.#hopeless.set(keyOf(flight.want), outcome.message);
+        if (!still) break;
         this.wanted = null;
         this.trouble = { of: flight.label, message: outcome.message, traceback: outcome.traceback };
-        return;
+        break;
       case "cancelled":
         if (still) this.wanted = null;
+        if (kept && this.#keptAs && same(this.#keptAs, flight.want)) {
+          this.#arrivesAs = outcome.key;
+          this.#arrived();
+        } else this.partial = null;
+        this.#keptAs = null;
     }
+    // After what is told of the end: whatever is asked for then comes first.
+    setTimeout(() => this.#fill());
   }
 
   /** Shows what was asked for once it is really here, in whichever order reply and traits came. */
@@ -246,12 +384,17 @@ export class Store {
     if (key === null || !header || !this.load(header)) return;
     this.#arrivesAs = null;
     this.wanted = null;
+    this.partial = null;
     this.#show(key);
   }
 
   #show(key: string): void {
     if (this.traits.shown === key) return;
-    this.set("shown", key);
+    const header = this.traits.header(key);
+    this.#writing = true;
+    this.traits.set("shown", key);
+    if (header) for (const [name, value] of choicesOf(header)) this.traits.set(name, value);
+    this.#writing = false;
     this.save();
   }
 
@@ -265,4 +408,17 @@ export class Store {
   #changed(): void {
     this.audience.tell();
   }
+}
+
+/** The traits that tell in plain words what is looked at, for whoever links to them. */
+function choicesOf({ model, image, method, target }: Header): [string, unknown][] {
+  return [
+    ["model_index", model],
+    ["image_index", image],
+    ["class_index", target.index ?? -1],
+    ["versus", target.other ?? -1],
+    ["score", target.kind],
+    ["method", method.name],
+    ["parameters", method.parameters],
+  ];
 }

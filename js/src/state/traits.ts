@@ -1,15 +1,72 @@
-import { fields, type Header, type Info, parseHeader, parseInfo, strings, text } from "../map/header";
+import {
+  type Catalogue,
+  type Fields,
+  fields,
+  finite,
+  type Header,
+  type Info,
+  parseCatalogue,
+  parseHeader,
+  parseInfo,
+  strings,
+  text,
+  whole,
+} from "../map/header";
 import { Labels } from "../map/labels";
-import type { Sign } from "../map/reduce";
+import type { Reduction, Sign } from "../map/reduce";
 import type { Model } from "./model";
+import { parseWant, type Want } from "./want";
 
 export const SLOTS = 24;
 /** Traits that Python alone writes. */
-export const FROM_PYTHON = ["_info", "_image", "_labels", "_maps", "_status"].concat(
+export const FROM_PYTHON = ["_info", "_images", "_originals", "_labels", "_maps", "_status"].concat(
   Array.from({ length: SLOTS }, (_, i) => `_slot_${i}`),
 );
+/** What is looked at, beside the key of its map. */
+export const CHOICES = [
+  "model_index",
+  "image_index",
+  "class_index",
+  "versus",
+  "score",
+  "method",
+  "parameters",
+] as const;
+/** How it is looked at. */
+export const LOOKS = [
+  "look",
+  "sign",
+  "reduction",
+  "threshold",
+  "clip",
+  "colormap",
+  "opacity",
+  "photo",
+  "cells",
+  "frame",
+  "viewport",
+  "scale",
+  "level",
+  "pins",
+  "panels",
+] as const;
 /** Traits that somebody who looks may change. */
-export const VIEW = ["shown", "sign", "threshold", "opacity", "clip"];
+export const VIEW: readonly string[] = ["shown", ...CHOICES, ...LOOKS];
+
+export type Look = "overlay" | "map" | "image";
+export type Scale = "own" | "shared" | "locked";
+export type Frame = "model" | "original";
+
+/** How far it is zoomed in, and the middle of what is seen as fractions of the picture. */
+export interface Viewport {
+  readonly zoom: number;
+  readonly row: number;
+  readonly column: number;
+}
+
+export const FIT: Viewport = { zoom: 1, row: 0.5, column: 0.5 };
+export const MOST_PANELS = 8;
+export const MOST_PINS = 9;
 
 export interface Trouble {
   /** What has no map because of it, in words; "" where that is not known. */
@@ -25,6 +82,8 @@ export interface Status {
   readonly trouble: Trouble;
 }
 
+const NOTHING = parseInfo({});
+
 /** A model's traits, read safely whatever a host has in them, and parsed once. */
 export class Traits {
   /** What was chosen in a host that cannot store it. */
@@ -33,18 +92,41 @@ export class Traits {
 
   constructor(readonly model: () => Model | undefined) {}
 
-  get info(): Info {
-    return this.#read("_info", parseInfo);
+  get catalogue(): Catalogue {
+    return this.#read("_info", parseCatalogue);
   }
 
-  get image(): unknown {
-    return this.model()?.get("_image");
+  /** What is known of a model and a picture; the first ones' where there are no such. */
+  info(model: number, image: number): Info {
+    const { subjects } = this.catalogue;
+    const found = subjects.find((one) => one.modelIndex === model && one.imageIndex === image);
+    return found ?? subjects[0] ?? NOTHING;
   }
 
-  get labels(): Labels {
-    const classes = this.info.classes;
-    const labels = this.#read("_labels", (raw) => new Labels(strings(raw), classes));
-    return labels.count >= classes ? labels : new Labels([], classes);
+  /** The bytes of the picture that a subject sees. */
+  image(info: Info): unknown {
+    const images = this.model()?.get("_images");
+    return Array.isArray(images) ? images[this.catalogue.subjects.indexOf(info)] : undefined;
+  }
+
+  /** The encoded picture before preprocessing; undefined while it is not here. */
+  original(info: Info): unknown {
+    const originals = this.model()?.get("_originals");
+    return Array.isArray(originals) ? originals[info.imageIndex] : undefined;
+  }
+
+  labels({ labels: at, classes }: Info): Labels {
+    const all = this.#read("_labels", (raw) => ({
+      names: (Array.isArray(raw) ? raw : []).map(strings),
+      made: new Map<string, Labels>(),
+    }));
+    const key = `${at} ${classes}`;
+    let labels = all.made.get(key);
+    if (!labels) {
+      labels = new Labels(all.names[at] ?? [], classes);
+      all.made.set(key, labels);
+    }
+    return labels;
   }
 
   get headers(): readonly Header[] {
@@ -66,11 +148,33 @@ export class Traits {
   }
 
   get shown(): string {
-    return text(this.#value("shown"));
+    return text(this.value("shown"));
+  }
+
+  /** What the traits of the choices name, whether its map is here or not. */
+  get chosen(): Want {
+    const index = whole(this.value("class_index"));
+    const other = whole(this.value("versus"));
+    return {
+      model: whole(this.value("model_index")) ?? 0,
+      image: whole(this.value("image_index")) ?? 0,
+      method: text(this.value("method"), "gradient"),
+      parameters: fields(this.value("parameters")) ?? {},
+      target: { kind: text(this.value("score"), "logit"), index, other },
+    };
+  }
+
+  get look(): Look {
+    return this.#one("look", ["overlay", "map", "image"]);
   }
 
   get sign(): Sign {
-    return this.#value("sign") === "signed" ? "signed" : "absolute";
+    return this.#one("sign", ["absolute", "signed", "positive", "negative"]);
+  }
+
+  get reduction(): Reduction {
+    const value = text(this.value("reduction"), "default");
+    return /^\d+$/.test(value) ? value : this.#one("reduction", ["default", "max", "sum", "mean", "l2"]);
   }
 
   get threshold(): number {
@@ -85,12 +189,68 @@ export class Traits {
     return this.#number("clip", 99, 0, 100);
   }
 
+  /** The name of a colour table; "" is the sign's own. */
+  get colormap(): string {
+    return text(this.value("colormap"));
+  }
+
+  get greyPhoto(): boolean {
+    return this.value("photo") !== "colour";
+  }
+
+  get cells(): boolean {
+    return this.value("cells") === true;
+  }
+
+  get frame(): Frame {
+    return this.#one("frame", ["model", "original"]);
+  }
+
+  get viewport(): Viewport {
+    const raw = this.value("viewport");
+    const [zoom, row, column] = Array.isArray(raw) ? raw.map(finite) : [];
+    if (!zoom || zoom < 1 || typeof row !== "number" || typeof column !== "number") return FIT;
+    return { zoom, row: Math.max(0, Math.min(1, row)), column: Math.max(0, Math.min(1, column)) };
+  }
+
+  get scale(): Scale {
+    return this.#one("scale", ["own", "shared", "locked"]);
+  }
+
+  /** The value at the end of the colours where the scale is locked; 0 where none is known. */
+  get level(): number {
+    return this.#number("level", 0, 0, Number.MAX_VALUE);
+  }
+
+  get pins(): readonly { readonly row: number; readonly column: number }[] {
+    const raw = this.value("pins");
+    return (Array.isArray(raw) ? raw : []).slice(0, MOST_PINS).flatMap((one) => {
+      const [row, column] = Array.isArray(one) ? one.map((side) => whole(side)) : [];
+      return typeof row === "number" && typeof column === "number" ? [{ row, column }] : [];
+    });
+  }
+
+  /** The maps that stand beside the one that is shown. */
+  get panels(): readonly Want[] {
+    return this.#parse("panels", this.value("panels"), (raw) =>
+      (Array.isArray(raw) ? raw : [])
+        .map(parseWant)
+        .filter((want): want is Want => want !== null)
+        .slice(0, MOST_PANELS),
+    );
+  }
+
   header(key: string): Header | null {
     return this.headers.find((header) => header.key === key) ?? null;
   }
 
   bytes(slot: number): unknown {
     return this.model()?.get(`_slot_${slot}`);
+  }
+
+  /** Everything that somebody who looks may change, but the key of the map. */
+  get view(): Fields {
+    return Object.fromEntries([...CHOICES, ...LOOKS].map((name) => [name, this.value(name) ?? null]));
   }
 
   set(name: string, value: unknown): void {
@@ -102,21 +262,27 @@ export class Traits {
   /** The host's own value counts again. */
   heard(name: string): void {
     this.#own.delete(name);
-    // How many labels there are depends on the number of classes.
-    if (name === "_info") this.#parsed.delete("_labels");
   }
 
-  #value(name: string): unknown {
+  value(name: string): unknown {
     return this.#own.has(name) ? this.#own.get(name) : this.model()?.get(name);
   }
 
+  #one<V extends string>(name: string, known: readonly [V, ...V[]]): V {
+    const raw = this.value(name);
+    return known.find((one) => one === raw) ?? known[0];
+  }
+
   #number(name: string, otherwise: number, least: number, most: number): number {
-    const raw = this.#value(name);
+    const raw = this.value(name);
     return typeof raw === "number" && raw >= least && raw <= most ? raw : otherwise;
   }
 
   #read<V>(name: string, parse: (raw: unknown) => V): V {
-    const raw = this.model()?.get(name);
+    return this.#parse(name, this.model()?.get(name), parse);
+  }
+
+  #parse<V>(name: string, raw: unknown, parse: (raw: unknown) => V): V {
     const held = this.#parsed.get(name);
     if (held && held.raw === raw) return held.value as V;
     const value = parse(raw);

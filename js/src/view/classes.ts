@@ -23,12 +23,12 @@ export class Classes {
   readonly #buttons = new Map<number, HTMLButtonElement>();
 
   constructor(store: Store, signal: AbortSignal) {
-    this.#combobox = new Combobox("Class", signal, (index) => store.choose(index));
+    this.#combobox = new Combobox("Class", signal, (index) => store.choose({ index }));
     this.#list.addEventListener(
       "click",
       (event) => {
         const button = (event.target as Element).closest("button");
-        if (button) store.choose(Number(button.dataset.index));
+        if (button) store.choose({ index: Number(button.dataset.index) });
       },
       { signal },
     );
@@ -41,7 +41,7 @@ export class Classes {
 
   update(scene: Scene): void {
     const { store, labels, info, drawn } = scene;
-    const can = (index: number) => store.canAsk || store.held(index) !== null;
+    const can = (index: number) => store.can({ index });
     const rows = rowsOf(scene);
     const shown = drawn?.header.target.index ?? null;
     const wanted = store.wanted?.target.index ?? null;
@@ -61,7 +61,7 @@ export class Classes {
       busy!.hidden = row.index !== wanted;
       setAttribute(button, "aria-pressed", String(row.index === shown));
       setAttribute(button, "aria-busy", row.index === wanted ? "true" : null);
-      setAttribute(button, "data-held", store.held(row.index) !== null);
+      setAttribute(button, "data-held", store.heldAs({ index: row.index }) !== null);
       button.disabled = !can(row.index);
     }
     this.#rest.hidden = store.canAsk;
@@ -105,16 +105,16 @@ function rowsOf({ store, info, labels, drawn }: Scene): Row[] {
   const others = new Map<number, Row>();
   for (const header of store.traits.headers) {
     const { index, label } = header.target;
-    if (index !== null && !rows.has(index) && store.held(index) === header) {
+    if (index !== null && !rows.has(index) && store.heldAs({ index }) === header) {
       others.set(index, { index, label, probability: header.probability });
     }
   }
-  const wanted = store.wanted?.target.index;
-  if (wanted !== undefined && !rows.has(wanted) && !others.has(wanted)) {
+  const wanted = store.wanted?.target.index ?? null;
+  if (wanted !== null && !rows.has(wanted) && !others.has(wanted)) {
     others.set(wanted, { index: wanted, label: labels.name(wanted), probability: null });
   }
   const shown = drawn?.header.target.index ?? null;
-  const kept = latest([...others.keys()], [wanted ?? null, shown, ...store.recent.order]);
+  const kept = latest([...others.keys()], [wanted, shown, ...store.recent.order]);
   // In the order in which they came, so that looking at one does not move it.
   for (const [index, row] of others) if (kept.has(index)) rows.set(index, row);
   return [...rows.values()];

@@ -10,28 +10,27 @@ export class Methods {
   #listed = "";
 
   constructor(store: Store, signal: AbortSignal) {
-    this.#select.addEventListener("change", () => store.chooseMethod(this.#select.value), { signal });
+    this.#select.addEventListener("change", () => store.choose({ method: this.#select.value }), { signal });
     const label = make("label", { for: this.#select.id }, "Method");
     this.element = make("div", { class: "method" }, label, this.#select, this.#summary);
   }
 
-  update({ store, info, drawn }: Scene): void {
+  update({ store, drawn }: Scene): void {
     const own = drawn?.header.method;
-    const known = info.methods.some((one) => one.name === own?.name);
-    const methods = own && !known ? [{ ...own, summary: "" }, ...info.methods] : info.methods;
+    const { methods: all } = store.traits.catalogue;
+    const known = all.some((one) => one.name === own?.name);
+    const methods = own && !known ? [{ ...own, summary: "" }, ...all] : all;
     this.element.hidden = methods.length < 2;
     const listed = methods.map((one) => `${one.name} ${one.label}`).join("\n");
     if (listed !== this.#listed) {
       this.#listed = listed;
       this.#select.replaceChildren(...methods.map((one) => make("option", { value: one.name }, one.label)));
     }
-    const index = store.index;
     methods.forEach((one, at) => {
       const option = this.#select.options[at]!;
-      const here = index !== null && store.heldAs({ ...store.want(index), method: one.name }) !== null;
-      option.disabled = one.name !== own?.name && (index === null || !(store.canAsk || here));
+      option.disabled = one.name !== own?.name && !store.can({ method: one.name });
     });
-    const chosen = store.wanted?.method ?? own?.name ?? "";
+    const chosen = store.want.method;
     if (this.#select.value !== chosen) this.#select.value = chosen;
     const summary = methods.find((one) => one.name === chosen)?.summary ?? "";
     setText(this.#summary, summary);

@@ -70,7 +70,8 @@ function troubleOf(store: Store): Trouble | null {
 function computingWords(store: Store, drawn: boolean): { words: string; stop: boolean } | null {
   const { protocol } = store;
   const { status } = store.traits;
-  const { flight, pending } = protocol;
+  const flight = protocol.flight?.aside ? null : protocol.flight;
+  const pending = protocol.pending?.aside ? null : protocol.pending;
   if (pending) return { words: `Computing ${shorten(pending.label)} …`, stop: true };
   if (flight?.phase === "waiting") return { words: BUSY, stop: true };
   if (flight && flight.phase !== "stopping") {
@@ -114,7 +115,7 @@ function detailsOf(drawn: Drawn): string {
 }
 
 function hintOf(store: Store, { header }: Drawn): string {
-  const parts = [scoreExplained(header.target.kind, store.traits.info)];
+  const parts = [scoreExplained(header.target.kind, store.traits.info(header.model, header.image))];
   if (header.seconds !== null) parts.push(`Computed in ${seconds(header.seconds)}.`);
   return parts.filter(Boolean).join(" ");
 }
