@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { headerFor, random } from "../dev/fake";
+import { headerFor, random, wanted } from "../dev/fake";
 import {
   type Ask,
   type Ends,
@@ -51,7 +51,7 @@ class World implements Ends {
 
   ask(index: number): void {
     const ask: Ask = {
-      want: { method: "gradient", target: { kind: "logit", index } },
+      want: wanted(index),
       label: `class ${index}`,
     };
     this.protocol.request(ask);
@@ -85,7 +85,7 @@ describe("one request", () => {
         kind: "request",
         req: world.req,
         seq: 101 - 1,
-        want: { method: "gradient", target: { kind: "logit", index: 1 } },
+        want: wanted(1),
       },
     ]);
     const { req } = world;

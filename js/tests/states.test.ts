@@ -51,7 +51,7 @@ describe("Stop", () => {
     expect(stop.hidden).toBe(false);
     stop.focus();
     stop.click();
-    expect(fake.sent).toEqual([{ v: 1, kind: "cancel", req: "*" }]);
+    expect(fake.sent).toEqual([{ v: 1, kind: "cancel", req: "*", keep: true }]);
     fake.set("_status", { state: "idle" });
     await frame();
     expect(stop.hidden).toBe(true);

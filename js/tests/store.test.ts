@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FakeModel, gradientMap, headerFor, pack } from "../dev/fake";
+import { FakeModel, gradientMap, headerFor, pack, single } from "../dev/fake";
 import { type HostModel, Model } from "../src/state/model";
 import { join } from "../src/state/registry";
 
@@ -11,7 +11,9 @@ function model(more: Record<string, unknown> = {}): FakeModel {
     prediction: [{ index: 1, label: "one", probability: 0.5 }],
     score_kind: "logit",
   };
-  const fake = new FakeModel({ _info: info, _labels: [], _maps: [], shown: "", sign: "absolute", ...more });
+  const fake = new FakeModel(
+    single({ _info: info, _labels: [], _maps: [], shown: "", sign: "absolute", ...more }),
+  );
   hold(fake, 1, 0);
   fake.set("shown", "gradient/logit/1");
   return fake;
@@ -144,10 +146,10 @@ describe("stopping", () => {
     const fake = model({ _status: { state: "computing", want: { key: "k", text: "logit of lynx" } } });
     const { store } = join(fake);
     store.stop();
-    expect(fake.sent).toEqual([{ v: 1, kind: "cancel", req: "*" }]);
+    expect(fake.sent).toEqual([{ v: 1, kind: "cancel", req: "*", keep: true }]);
     store.choose({ index: 3 });
     store.stop();
-    expect(fake.sent.at(-1)).toEqual({ v: 1, kind: "cancel", req: reqOf(fake) });
+    expect(fake.sent.at(-1)).toEqual({ v: 1, kind: "cancel", req: reqOf(fake), keep: true });
   });
 });
 
@@ -217,11 +219,7 @@ describe("hosts", () => {
       store.traits.opacity,
       store.traits.headers.length,
     ]).toEqual(["signed", 5, 0.6, 0]);
-    expect([store.traits.info.classes, store.traits.shown, store.traits.status.state]).toEqual([
-      0,
-      "",
-      "idle",
-    ]);
+    expect([store.info.classes, store.traits.shown, store.traits.status.state]).toEqual([0, "", "idle"]);
     leave();
   });
 
@@ -263,7 +261,7 @@ describe("hosts", () => {
         expect(Number.isFinite(value)).toBe(true);
       void [
         store.traits.headers,
-        store.traits.labels.find("a", 5),
+        store.traits.labels(store.info).find("a", 5),
         store.traits.status,
         store.statusTrouble,
         store.traits.shown,

@@ -164,7 +164,7 @@ describe("the menu of methods", () => {
     select.dispatchEvent(new Event("change"));
     await frame();
     const asked = fake.sent.map((one) => one as { kind: string; want: unknown });
-    expect(asked.filter((one) => one.kind === "request").map((one) => one.want)).toEqual([
+    expect(asked.filter((one) => one.kind === "request").map((one) => one.want)).toMatchObject([
       { method: "grad-cam", target: { kind: "logit", index: 1 } },
     ]);
     expect(find(".method").textContent).toContain("By cells.");

@@ -71,6 +71,7 @@ export class Store {
       }),
     );
     this.#models.set(model, offs);
+    if (this.#models.size === 1) this.history.amend(this.traits.view);
     return () => {
       for (const off of this.#models.get(model) ?? []) off();
       this.#models.delete(model);
