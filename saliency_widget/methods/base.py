@@ -157,19 +157,30 @@ def as_method(spec: Any) -> Method:
     """
     if isinstance(spec, Method):
         return spec
-    known = {method.name: method for method in menu()}
-    names = ", ".join(known)
     if isinstance(spec, type) and issubclass(spec, Method):
         raise InputError("method", spec.__name__, "is a class", f"Give an instance: {spec.__name__}().")
     if not isinstance(spec, str):
+        names = ", ".join(method.name for method in menu())
         raise InputError("method", spec, "is not a method", f"Give one of {names}, or a method such as Gradient().")
-    wanted = _plain(spec)
-    for name, method in known.items():
-        if wanted in (_plain(name), _plain(method.label), _plain(method.__name__)):
-            return method()
+    return class_of(spec)()
+
+
+def class_of(name: str) -> type[Method]:
+    """The class of a method, by its name, its label or the name of the class; case and punctuation do not count.
+
+    Raises
+    ------
+    InputError
+        There is no such method; the nearest names are given.
+    """
+    known = {method.name: method for method in menu()}
+    wanted = _plain(name)
+    for one, method in known.items():
+        if wanted in (_plain(one), _plain(method.label), _plain(method.__name__)):
+            return method
     near = difflib.get_close_matches(wanted, list(known), n=3, cutoff=0.4)
     remedy = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
-    raise InputError("method", spec, "names no method", f"{remedy}The methods are: {names}.")
+    raise InputError("method", name, "names no method", f"{remedy}The methods are: {', '.join(known)}.")
 
 
 def _plain(name: str) -> str:

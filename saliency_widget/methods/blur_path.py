@@ -11,6 +11,7 @@ from torch import Tensor
 
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.blur import check_sigma, gaussian_blur
 from saliency_widget.methods.checks import check_count
@@ -45,7 +46,7 @@ class BlurIG(Method):
     Parameters
     ----------
     steps
-        Gradients.
+        Gradients on the way.
     max_sigma
         Standard deviation of the widest blur, in pixels of the picture that the model sees.
 
@@ -58,8 +59,8 @@ class BlurIG(Method):
     Xu, Venugopalan and Sundararajan (2020), "Attribution in Scale and Space", https://arxiv.org/abs/2004.03383
     """
 
-    steps: int = 64
-    max_sigma: float = 50.0
+    steps: int = declare.whole(64, least=1, most=512, soft=["most"])
+    max_sigma: float = declare.number(50.0, least=0.5, most=100, soft=["least", "most"], step=0.5, label="Widest blur")
 
     name: ClassVar[str] = "blur-ig"
     label: ClassVar[str] = "Blur integrated gradients"

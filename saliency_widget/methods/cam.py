@@ -18,6 +18,7 @@ from saliency_widget.engine.activations import Activations
 from saliency_widget.engine.layers import name_of
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
 
 
@@ -28,11 +29,11 @@ class LayerMethod(Method):
     Parameters
     ----------
     layer
-        A dotted name or a module of the model; None is the last executed layer with a spatial grid whose gradient on
-        the grid is not zero. ``quality`` names the layer and its grid.
+        The layer whose cells make the map, a dotted name or a module of the model; None is the last executed layer with
+        a spatial grid whose gradient on the grid is not zero. ``quality`` names the layer and its grid.
     """
 
-    layer: str | nn.Module | None = None
+    layer: str | nn.Module | None = declare.layer()
 
     def __post_init__(self) -> None:
         if self.layer is not None and (not isinstance(self.layer, (str, nn.Module)) or self.layer == ""):

@@ -13,6 +13,7 @@ from torch import Tensor
 from saliency_widget.engine.batching import cuts
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, register
 from saliency_widget.methods.cam import LayerMethod, weighted, where, wide
 
@@ -20,6 +21,7 @@ _PICTURES = 16
 # So many numbers in a batch of activations: 32 MB in float32.
 _NUMBERS = 1 << 23
 _ROWS = 256
+_HIDDEN = ("zero", "black")
 
 
 @register
@@ -52,7 +54,7 @@ class ScoreCAM(LayerMethod):
     Wang et al. (2020), "Score-CAM", https://arxiv.org/abs/1910.01279
     """
 
-    hidden: Literal["zero", "black"] = "zero"
+    hidden: Literal["zero", "black"] = declare.choice("zero", _HIDDEN)
 
     name: ClassVar[str] = "score-cam"
     label: ClassVar[str] = "Score-CAM"
@@ -62,7 +64,7 @@ class ScoreCAM(LayerMethod):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.hidden not in ("zero", "black"):
+        if self.hidden not in _HIDDEN:
             raise InputError("hidden", self.hidden, "is nothing to show instead", 'Give "zero" or "black".')
 
     def compute(self, problem: Problem) -> Iterator[Estimate]:

@@ -68,17 +68,24 @@ class Described:
 def describe_method(method: type[Method]) -> Described:
     """Describe one method; see :class:`Described`."""
     text, sections = _split(inspect.getdoc(method) or "")
-    told = _entries(sections.pop("Parameters", ""))
-    # What a family of methods has in common is told once, by the class that they inherit from.
-    for base in method.__mro__[1:]:
-        if base is not Method and issubclass(base, Method) and base.__doc__:
-            common = _entries(_split(inspect.cleandoc(base.__doc__))[1].get("Parameters", ""))
-            told = {**common, **{name: _joined(text, common.get(name, "")) for name, text in told.items()}}
+    told = parameter_texts(method)
+    sections.pop("Parameters", None)
     sections.pop("Attributes", None)
     parameters = tuple(
         Parameter(item.name, _default(item), told.get(item.name, "")) for item in dataclasses.fields(method)
     )
     return Described(method.name, method.label, method.summary, method.__name__, text, parameters, sections)
+
+
+def parameter_texts(method: type[Method]) -> dict[str, str]:
+    """What the docstring says of each parameter that it names."""
+    told = _entries(_split(inspect.getdoc(method) or "")[1].get("Parameters", ""))
+    # What a family of methods has in common is told once, by the class that they inherit from.
+    for base in method.__mro__[1:]:
+        if base is not Method and issubclass(base, Method) and base.__doc__:
+            common = _entries(_split(inspect.cleandoc(base.__doc__))[1].get("Parameters", ""))
+            told = {**common, **{name: _joined(text, common.get(name, "")) for name, text in told.items()}}
+    return told
 
 
 def described_menu() -> tuple[Described, ...]:
@@ -111,14 +118,34 @@ def method_from_text(name: str, settings: Sequence[str]) -> Method:
         if not equals or not key:
             raise InputError("--set", setting, "sets nothing", "Write NAME=VALUE, such as steps=64.")
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f"Did you mean {near[0]!r}? " if near else ""
-            has = f"Its parameters are {', '.join(known)}." if known else "It has none."
-            raise InputError("--set", setting, f"names no parameter of {method.name}", f"{hint}{has}")
+            raise unknown_parameter("--set", key, method.name, known, shown=setting)
         if key in given:
             raise InputError("--set", setting, "sets one parameter twice", "Leave one of them out.")
         given[key] = _read(value.strip())
     return method(**given)
+
+
+def unknown_parameter(argument: str, name: str, method: str, known: Sequence[str], shown: Any = None) -> InputError:
+    """The error for a name that no parameter of a method has; the nearest is given.
+
+    Parameters
+    ----------
+    argument
+        What the error calls the place where it was given.
+    name
+        What was given.
+    method
+        Name of the method.
+    known
+        The names of its parameters.
+    shown
+        What the error shows instead of the name.
+    """
+    near = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    has = f"Its parameters are {', '.join(known)}." if known else "It has none."
+    given = name if shown is None else shown
+    return InputError(argument, given, f"names no parameter of {method}", f"{hint}{has}")
 
 
 def _read(text: str) -> Any:

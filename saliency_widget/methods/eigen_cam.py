@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import register
 from saliency_widget.methods.cam import _GradientCAM
 
@@ -41,7 +42,7 @@ class EigenCAM(_GradientCAM):
     Muhammad and Yeasin (2020), "Eigen-CAM", https://arxiv.org/abs/2008.00299
     """
 
-    centred: bool = False
+    centred: bool = declare.flag(False)
 
     name: ClassVar[str] = "eigen-cam"
     label: ClassVar[str] = "Eigen-CAM"

@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from saliency_widget.engine.problem import Problem
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.baselines import (
+    NAMES,
     Baseline,
     check_baseline,
     check_seed,
@@ -46,12 +48,12 @@ class ExpectedGradients(Method):
     Parameters
     ----------
     samples
-        Gradients.
+        Gradients, each at a place between a baseline and the picture.
     baseline
         The set: a list of arrays, colours or names; see :func:`saliency_widget.methods.baselines.check_baseline`.
         "noise" is a new picture of uniform noise in each sample.
     seed
-        Sample i is made from (seed, i) alone.
+        What the samples are drawn from: sample i is made from (seed, i) alone.
 
     Notes
     -----
@@ -64,9 +66,9 @@ class ExpectedGradients(Method):
     attribution priors and expected gradients", https://arxiv.org/abs/1906.10670
     """
 
-    samples: int = 64
-    baseline: Any = "noise"
-    seed: int = 0
+    samples: int = declare.whole(64, least=1, most=512, soft=["most"])
+    baseline: Any = declare.baseline("noise", NAMES)
+    seed: int = declare.seed()
 
     name: ClassVar[str] = "expected-gradients"
     label: ClassVar[str] = "Expected gradients"

@@ -14,6 +14,7 @@ from saliency_widget.methods.sampling import wide
 
 Fill = str | tuple[float, ...] | Picture
 GREY = "grey"
+FILLS = ("mean", GREY, "black", "white", "blur")
 REMEDY = (
     'Give "mean", "grey", "black", "white", "blur", a colour of one number a channel from 0 to 1, or an array '
     "(C, H, W) or (H, W, C) in pixels."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from saliency_widget.engine.problem import Problem
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.blur import check_sigma, gaussian_blur
 from saliency_widget.methods.sampling import wide
@@ -37,7 +38,7 @@ class Gradient(Method):
     Simonyan, Vedaldi and Zisserman (2014), "Deep Inside Convolutional Networks", https://arxiv.org/abs/1312.6034
     """
 
-    blur: float = 0.0
+    blur: float = declare.number(0.0, least=0, most=20, soft=["most"], step=0.5)
 
     name: ClassVar[str] = "gradient"
     label: ClassVar[str] = "Gradient"

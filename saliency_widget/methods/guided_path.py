@@ -11,8 +11,17 @@ from torch import Tensor
 
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
-from saliency_widget.methods.baselines import Baseline, check_baseline, check_seed, describe, make_baseline, several
+from saliency_widget.methods.baselines import (
+    NAMES,
+    Baseline,
+    check_baseline,
+    check_seed,
+    describe,
+    make_baseline,
+    several,
+)
 from saliency_widget.methods.checks import check_count, check_fraction
 from saliency_widget.methods.quality import completeness_gaps
 from saliency_widget.methods.sampling import wide
@@ -46,15 +55,15 @@ class GuidedIG(Method):
     steps
         Gradients for each target.
     baseline
-        "black", "white", "mean", "blur", "noise", a colour or an array; see
-        :func:`saliency_widget.methods.baselines.check_baseline`. One.
+        Where the path starts, one picture: "black", "white", "mean", "blur", "noise", a colour or an array; see
+        :func:`saliency_widget.methods.baselines.check_baseline`.
     fraction
-        Of the values, which may move in a step.
+        Share of the values that may move in a step.
     max_dist
         How far a value may be from the straight path, as a fraction of it: 0 is integrated gradients on the straight
         path, 1 leaves the path free.
     seed
-        Of the "noise" baseline.
+        What the "noise" baseline is made from.
 
     Notes
     -----
@@ -66,11 +75,11 @@ class GuidedIG(Method):
     Method for Removing Noise", https://arxiv.org/abs/2106.09788
     """
 
-    steps: int = 64
-    baseline: Any = "black"
-    fraction: float = 0.25
-    max_dist: float = 0.02
-    seed: int = 0
+    steps: int = declare.whole(64, least=1, most=256, soft=["most"])
+    baseline: Any = declare.baseline("black", NAMES)
+    fraction: float = declare.number(0.25, least=0.01, most=1, soft=["least"], step=0.01)
+    max_dist: float = declare.number(0.02, least=0, most=1, step=0.01, label="Largest distance")
+    seed: int = declare.seed()
 
     name: ClassVar[str] = "guided-ig"
     label: ClassVar[str] = "Guided integrated gradients"

@@ -15,8 +15,12 @@ from saliency_widget.engine.lrp_operators import Composite, Named
 from saliency_widget.engine.lrp_rules import Epsilon, Flat, Gamma, ZBox, ZPlus
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.models.preprocess import PIXEL
+
+_COMPOSITES = ("epsilon", "epsilon-plus", "epsilon-plus-flat", "epsilon-plus-box", "epsilon-gamma-box")
+_BIASES = ("absorb", "ignore")
 
 
 @register
@@ -76,9 +80,9 @@ class LRP(Method):
     gamma
         How much more contributions of the output's own sign count in the gamma rule. 0 is epsilon 0.
     biases
-        "absorb"; or "ignore": in the z-plus rule, too, biases take no share, except all of a unit that no input
-        explains. More of the score arrives at the pixels, but units that owe their value to the bias pass it on to
-        small contributions, and rounding to float32 shows.
+        Whether biases take a share of the score: "absorb"; or "ignore": in the z-plus rule, too, biases take no share,
+        except all of a unit that no input explains. More of the score arrives at the pixels, but units that owe their
+        value to the bias pass it on to small contributions, and rounding to float32 shows.
 
     Raises
     ------
@@ -114,10 +118,10 @@ class LRP(Method):
     https://arxiv.org/abs/1912.09818
     """
 
-    composite: str = "epsilon-gamma-box"
-    epsilon: float = 1e-6
-    gamma: float = 0.25
-    biases: str = "absorb"
+    composite: str = declare.choice("epsilon-gamma-box", _COMPOSITES)
+    epsilon: float = declare.number(1e-6, least=0)
+    gamma: float = declare.number(0.25, least=0, most=2, soft=["most"], step=0.01)
+    biases: str = declare.choice("absorb", _BIASES)
 
     name: ClassVar[str] = "lrp"
     label: ClassVar[str] = "LRP"
@@ -128,7 +132,7 @@ class LRP(Method):
         if self.composite not in COMPOSITES:
             names = ", ".join(map(repr, COMPOSITES))
             raise InputError("composite", self.composite, "is no composite of rules", f"Give one of {names}.")
-        if self.biases not in ("absorb", "ignore"):
+        if self.biases not in _BIASES:
             raise InputError("biases", self.biases, "says not what a bias does", "Give 'absorb' or 'ignore'.")
         for argument, usual in (("epsilon", 1e-6), ("gamma", 0.25)):
             value = getattr(self, argument)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.baselines import check_seed, generator_of
 from saliency_widget.methods.checks import check_count, check_fraction
@@ -45,13 +46,13 @@ class SmoothGrad(Method):
     Parameters
     ----------
     samples
-        How many; at least 2 for the variance.
+        How many noisy copies; at least 2 for the variance.
     noise
         Standard deviation as a fraction of the range, from 0 to 1.
     statistic
         Which statistic is the map.
     seed
-        What the noise is made from.
+        What the noise is made from: another seed, another noise.
 
     Notes
     -----
@@ -76,10 +77,10 @@ class SmoothGrad(Method):
     https://arxiv.org/abs/1806.03000.
     """
 
-    samples: int = 50
-    noise: float = 0.15
-    statistic: str = "mean"
-    seed: int = 0
+    samples: int = declare.whole(50, least=1, most=500, soft=["most"])
+    noise: float = declare.number(0.15, least=0, most=1, step=0.01)
+    statistic: str = declare.choice("mean", STATISTICS)
+    seed: int = declare.seed()
 
     name: ClassVar[str] = "smoothgrad"
     label: ClassVar[str] = "SmoothGrad"

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.baselines import describe
 from saliency_widget.methods.blur import full_precision
-from saliency_widget.methods.filling import check_fill, make_fill
+from saliency_widget.methods.filling import FILLS, check_fill, make_fill
 from saliency_widget.methods.sampling import batches
 
 Size = tuple[int, int]
@@ -59,9 +60,9 @@ class Occlusion(Method):
     Zeiler and Fergus (2014), "Visualizing and Understanding Convolutional Networks", https://arxiv.org/abs/1311.2901
     """
 
-    window: int | Size | None = None
-    stride: int | Size | None = None
-    fill: Any = "mean"
+    window: int | Size | None = declare.whole(None, least=1, most=128, soft=["most"], pair=True)
+    stride: int | Size | None = declare.whole(None, least=1, most=128, soft=["most"], pair=True)
+    fill: Any = declare.baseline("mean", FILLS)
 
     name: ClassVar[str] = "occlusion"
     label: ClassVar[str] = "Occlusion"

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
-from saliency_widget.methods.baselines import check_baseline, check_seed, describe, make_baseline, several
+from saliency_widget.methods.baselines import NAMES, check_baseline, check_seed, describe, make_baseline, several
 from saliency_widget.methods.checks import check_count, check_tolerance
 from saliency_widget.methods.line import PILOT, Line, Refinement, chunks
 from saliency_widget.methods.quality import completeness_gaps, relative_change
@@ -52,13 +53,13 @@ class IntegratedGradients(Method):
         Gradients for each baseline, the one at the picture included; 5 at least. None: as many as ``tolerance`` needs,
         and at most 4096. Points are added in groups; a run ends before the group that would exceed ``steps``.
     baseline
-        "black", "white", "mean", "blur", "noise", a colour, an array, or a list of several, over which the maps are
-        averaged; see :func:`saliency_widget.methods.baselines.check_baseline`.
+        Where the path starts: "black", "white", "mean", "blur", "noise", a colour, an array, or a list of several, over
+        which the maps are averaged; see :func:`saliency_widget.methods.baselines.check_baseline`.
     tolerance
         Stop as soon as the map of every target changed by no more than this (relative L1) while the number of gradients
         doubled, from 8 to 16 at first. The error is then about 0.6 times as large. None: never before ``steps``.
     seed
-        Of the "noise" baseline.
+        What the "noise" baseline is made from.
 
     Notes
     -----
@@ -75,10 +76,10 @@ class IntegratedGradients(Method):
     https://distill.pub/2020/attribution-baselines.
     """
 
-    steps: int | None = 64
-    baseline: Any = "black"
-    tolerance: float | None = None
-    seed: int = 0
+    steps: int | None = declare.whole(64, least=_FEWEST, most=512, soft=["most"], optional=True)
+    baseline: Any = declare.baseline("black", NAMES)
+    tolerance: float | None = declare.number(None, least=0, most=0.5, soft=["most"], step=0.01)
+    seed: int = declare.seed()
 
     name: ClassVar[str] = "integrated-gradients"
     label: ClassVar[str] = "Integrated gradients"

@@ -11,11 +11,12 @@ from torch import Tensor
 
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.baselines import check_seed, describe, generator_of
 from saliency_widget.methods.blur import full_precision
 from saliency_widget.methods.checks import check_count, check_fraction
-from saliency_widget.methods.filling import check_fill, make_fill
+from saliency_widget.methods.filling import FILLS, check_fill, make_fill
 from saliency_widget.methods.sampling import batches, relative_error, wide
 
 
@@ -43,7 +44,7 @@ class RISE(Method):
     Parameters
     ----------
     masks
-        How many, at least 2.
+        How many random masks, at least 2.
     grid
         Number of cells along each side.
     keep
@@ -66,11 +67,11 @@ class RISE(Method):
     https://arxiv.org/abs/1806.07421
     """
 
-    masks: int = 2000
-    grid: int = 7
-    keep: float = 0.5
-    fill: Any = "mean"
-    seed: int = 0
+    masks: int = declare.whole(2000, least=2, most=8000, soft=["most"])
+    grid: int = declare.whole(7, least=1, most=32, soft=["most"])
+    keep: float = declare.number(0.5, least=0.01, most=0.99, soft=["least", "most"], step=0.01)
+    fill: Any = declare.baseline("mean", FILLS)
+    seed: int = declare.seed()
 
     name: ClassVar[str] = "rise"
     label: ClassVar[str] = "RISE"

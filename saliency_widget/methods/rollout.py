@@ -12,6 +12,7 @@ from torch import Tensor
 from saliency_widget.engine.attention import Block, Folded
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
 
 _FUSIONS = ("mean", "max", "min")
@@ -41,7 +42,7 @@ class AttentionRollout(Method):
     Parameters
     ----------
     head_fusion
-        "mean", "max" or "min" over the heads.
+        How the heads of a block become one: their "mean", "max" or "min".
     residual
         The share r of the identity, in [0, 1).
     start_layer
@@ -59,9 +60,9 @@ class AttentionRollout(Method):
     )
     unit: ClassVar[str] = "share of attention"
 
-    head_fusion: str = "mean"
-    residual: float = 0.5
-    start_layer: int = 0
+    head_fusion: str = declare.choice("mean", _FUSIONS)
+    residual: float = declare.number(0.5, least=0, most=0.99, soft=["most"], step=0.01)
+    start_layer: int = declare.whole(0, least=0, label="First block")
 
     def __post_init__(self) -> None:
         if self.head_fusion not in _FUSIONS:
@@ -136,7 +137,7 @@ class GradientRollout(Method):
     )
     unit: ClassVar[str] = "relevance (no unit)"
 
-    start_layer: int = 0
+    start_layer: int = declare.whole(0, least=0, label="First block")
 
     def __post_init__(self) -> None:
         _check_start(self.start_layer)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
+from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, as_method, register
 from saliency_widget.methods.checks import check_count
 from saliency_widget.methods.path import IntegratedGradients
@@ -59,9 +60,9 @@ class XRAI(Method):
     https://doi.org/10.1023/B:VISI.0000022288.19776.77
     """
 
-    base: Any = None
-    dilation: int = 5
-    smallest: int = 50
+    base: Any = declare.text(None)
+    dilation: int = declare.whole(5, least=0, most=20, soft=["most"])
+    smallest: int = declare.whole(50, least=1, most=1000, soft=["most"], label="Smallest segment")
 
     name: ClassVar[str] = "xrai"
     label: ClassVar[str] = "XRAI"
