@@ -54,7 +54,7 @@ def histogram(reduced: FloatMap, sign: Sign, bins: int = 64, level: float | None
     values = np.sort((finite if sign == "signed" else np.abs(finite)).astype(np.float64))
     largest = float(np.abs(values).max()) if values.size else 0.0
     end = largest if level is None else float(level)
-    start = -end if sign == "signed" else 0.0
+    start = 0.0 - end if sign == "signed" else 0.0
     counts = np.zeros(bins, np.int64)
     if end == 0:
         middle = bins // 2 if sign == "signed" else 0
