@@ -155,6 +155,11 @@ class Problem:
         return self._chunk.rows
 
     @property
+    def snapshot(self) -> bool:
+        """Whether the weights changed during the last run, which was then done on a snapshot of them."""
+        return self._run.kind == "snapshot"
+
+    @property
     def provenance(self) -> dict[str, Any]:
         """How the numbers were computed; plain values."""
         known: dict[str, Any] = {

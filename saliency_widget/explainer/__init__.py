@@ -2,7 +2,7 @@
 
 from saliency_widget.explainer.api import explain, stream
 from saliency_widget.explainer.explainer import TRAINING_MODE, ClassScore, Explainer, Step
-from saliency_widget.explainer.ready import Ready, make_all_ready, make_ready
+from saliency_widget.explainer.ready import Ready, make_all_ready, make_ready, make_subjects
 
 __all__ = [
     "TRAINING_MODE",
@@ -13,5 +13,6 @@ __all__ = [
     "explain",
     "make_all_ready",
     "make_ready",
+    "make_subjects",
     "stream",
 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 
 from saliency_widget._version import __version__
 from saliency_widget.attribution import Attribution, MethodRecord, TargetRecord
+from saliency_widget.engine.content import content_of
 from saliency_widget.engine.failures import ForwardError
 from saliency_widget.engine.inputs import check_inputs
 from saliency_widget.engine.outputs import NoScoresError
@@ -59,16 +60,25 @@ class Step:
         How far along the method is, in its own units.
     final
         No better estimate will follow.
+    seconds
+        Of work until now.
+    weights
+        What the model's weights came to when the run began; see :func:`~saliency_widget.engine.content.content_of`.
+    snapshot
+        Whether they changed during the run, which was then done on one snapshot of them.
     """
 
     attributions: tuple[Attribution, ...]
     done: int
     total: int
     final: bool
+    seconds: float = 0.0
+    weights: Hashable = None
+    snapshot: bool = False
 
     def only(self, number: int) -> Step:
         """The same for one of the targets."""
-        return Step((self.attributions[number],), self.done, self.total, self.final)
+        return replace(self, attributions=(self.attributions[number],))
 
 
 class Explainer:
@@ -90,6 +100,8 @@ class Explainer:
         Their names; empty where there are none.
     prediction : tuple of ClassScore
         The most probable classes, best first.
+    weights : hashable
+        What the weights came to when that was predicted.
     notes : tuple of str
         What the user should know about how this model is run.
     """
@@ -110,6 +122,16 @@ class Explainer:
         self.prepared: Prepared = prepare(image, model, preprocess)
         self.outputs: Tensor = torch.zeros(1, 0, dtype=torch.float64)
         self._no_classes: ModelError | None = None
+        self._predict(image)
+        self.classes = int(self.outputs.shape[1])
+        self.labels: tuple[str, ...] = labels_for(model, names, self.classes) if self.classes else ()
+        self.probability_kind = "sigmoid" if self.classes == 1 else "softmax"
+        self._rank()
+        training = (TRAINING_MODE,) if self.shadow.was_training else ()
+        self.notes: tuple[str, ...] = (*training, *self.prepared.doubts)
+
+    def _predict(self, image: Any = None) -> None:
+        self.weights = self.content()
         problem = Problem(self.shadow, self.prepared, (), inputs=self.inputs)
         try:
             # In float64: the probabilities shown are then those of the logits, not of their rounding.
@@ -120,15 +142,24 @@ class Explainer:
             if isinstance(image, torch.Tensor) and image.is_floating_point() and error.of_shape:
                 raise misfit(image, error.said) from error
             raise
-        self.classes = int(self.outputs.shape[1])
-        self.labels: tuple[str, ...] = labels_for(model, names, self.classes) if self.classes else ()
-        self.probability_kind = "sigmoid" if self.classes == 1 else "softmax"
+
+    def _rank(self) -> None:
         probabilities = self.outputs.sigmoid() if self.classes == 1 else self.outputs.softmax(dim=1)
         self.probabilities = probabilities[0]
         best = torch.argsort(self.outputs[0], descending=True, stable=True)[:TOP].tolist()
         self.prediction = tuple(self.class_score(index) for index in best)
-        training = (TRAINING_MODE,) if self.shadow.was_training else ()
-        self.notes: tuple[str, ...] = (*training, *self.prepared.doubts)
+
+    def content(self) -> Hashable:
+        """What the model's weights come to now."""
+        return content_of(self.shadow.model)
+
+    def refresh(self) -> bool:
+        """Predict again where the weights changed since; whether they did."""
+        if self.content() == self.weights:
+            return False
+        self._predict()
+        self._rank()
+        return True
 
     def class_score(self, index: int) -> ClassScore:
         """What the model says of one class."""
@@ -180,12 +211,30 @@ class Explainer:
             ``stop`` said so.
         """
         problem = Problem(self.shadow, self.prepared, tuple(targets), inputs=self.inputs, stop=stop)
-        started = time.perf_counter()
-        for estimate in method.estimates(problem):
-            yield self._step(problem, targets, method, estimate, time.perf_counter() - started)
+        weights = self.content()
+        estimates = method.estimates(problem)
+        seconds = 0.0
+        try:
+            while True:
+                # What the consumer does between two estimates is no work of the method.
+                started = time.perf_counter()
+                estimate = next(estimates, None)
+                seconds += time.perf_counter() - started
+                if estimate is None:
+                    return
+                yield self._step(problem, targets, method, estimate, seconds, weights)
+        finally:
+            if isinstance(estimates, Generator):
+                estimates.close()
 
     def _step(
-        self, problem: Problem, targets: Sequence[Target], method: Method, estimate: Estimate, seconds: float
+        self,
+        problem: Problem,
+        targets: Sequence[Target],
+        method: Method,
+        estimate: Estimate,
+        seconds: float,
+        weights: Hashable,
     ) -> Step:
         # One copy off the device, in the precision of a result.
         values = estimate.values.detach().to("cpu", torch.float32).numpy()
@@ -217,7 +266,8 @@ class Explainer:
             )
             for k, target in enumerate(targets)
         )
-        return Step(attributions, estimate.done, estimate.total, estimate.final)
+        snapshot = problem.snapshot
+        return Step(attributions, estimate.done, estimate.total, estimate.final, seconds, weights, snapshot)
 
 
 def _record(target: Target) -> TargetRecord:

@@ -93,6 +93,38 @@ def make_all_ready(
     return _make(model, images, target, method, preprocess, labels, inputs, listed=True, stacklevel=level)
 
 
+def make_subjects(
+    model: Any,
+    image: Any,
+    *,
+    target: Any,
+    method: Any,
+    preprocess: Any,
+    labels: Any,
+    inputs: Any = None,
+    stacklevel: int,
+) -> tuple[tuple[Ready, ...], ...]:
+    """As :func:`make_ready`, for each of a list of models with each of a list of pictures; or for one of either.
+
+    Returns
+    -------
+    tuple of tuple of Ready
+        The pictures of each model.
+    """
+    models = list(model) if isinstance(model, (list, tuple)) else [model]
+    if not models:
+        raise InputError("model", model, "is an empty list", "Give at least one model.")
+    listed = isinstance(image, (list, tuple))
+    if listed and not image:
+        raise InputError("image", image, "is an empty list", "Give at least one image.")
+    images = list(image) if listed else [image]
+    level = stacklevel + 1
+    rows: list[tuple[Ready, ...]] = []
+    for one in models:  # no comprehension, which would be one more call between a warning and the user's line
+        rows.append(_make(one, images, target, method, preprocess, labels, inputs, listed=listed, stacklevel=level))  # noqa: PERF401
+    return tuple(rows)
+
+
 def _make(
     model: Any,
     images: Sequence[Any],

@@ -26,16 +26,27 @@ class Request:
 
     req: str
     seq: int
-    method: Any
-    kind: Any
-    index: Any
+    want: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Cancel:
-    """The answer to a request is no longer wanted."""
+    """The answer to a request is no longer wanted; ``keep`` asks for the best map so far."""
 
     req: str
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Send a part of a map at its full resolution, in pixels of that; answered by exactly one of tile or error."""
+
+    req: str
+    key: Any
+    top: Any
+    left: Any
+    height: Any
+    width: Any
 
 
 @dataclass(frozen=True)
@@ -47,7 +58,7 @@ class Ack:
     visible: bool
 
 
-FromFrontEnd: TypeAlias = Request | Cancel | Ack
+FromFrontEnd: TypeAlias = Request | Cancel | Ack | Tile
 
 
 def parse(content: object) -> FromFrontEnd | None:
@@ -62,7 +73,7 @@ def parse(content: object) -> FromFrontEnd | None:
         return None
     kind = content.get("kind")
     if kind == "cancel":
-        return Cancel(req)
+        return Cancel(req, content.get("keep") is True)
     seq = content.get("seq")
     if not isinstance(seq, int) or not is_whole(seq):
         return None
@@ -70,13 +81,10 @@ def parse(content: object) -> FromFrontEnd | None:
         return Ack(req, seq, content.get("visible") is not False)
     if kind == "request":
         want = content.get("want")
-        want = want if isinstance(want, Mapping) else {}
-        target = want.get("target")
-        target = target if isinstance(target, Mapping) else {}
-        method = want.get("method")
-        # A name is compared with all names there are, which takes its time for one of ten million letters.
-        method = method[:_LONGEST_NAME] if isinstance(method, str) else method
-        return Request(req, seq, method, target.get("kind"), target.get("index"))
+        return Request(req, seq, want if isinstance(want, Mapping) else {})
+    if kind == "tile":
+        sides = (content.get(side) for side in ("top", "left", "height", "width"))
+        return Tile(req, content.get("key"), *sides)
     return None
 
 
@@ -90,12 +98,12 @@ def accepted(req: str) -> dict[str, Any]:
     return {"v": VERSION, "kind": "accepted", "req": req}
 
 
-def progress(req: str, done: int, total: int) -> dict[str, Any]:
-    """How far along the method is."""
-    return {"v": VERSION, "kind": "progress", "req": req, "done": done, "total": total}
+def progress(req: str, done: int, total: int, seconds: float) -> dict[str, Any]:
+    """How far along the method is, after so many seconds of work."""
+    return {"v": VERSION, "kind": "progress", "req": req, "done": done, "total": total, "seconds": seconds}
 
 
-def partial(req: str, seq: int, done: int, total: int, header: Mapping[str, Any]) -> dict[str, Any]:
+def partial(req: str, seq: int, done: int, total: int, seconds: float, header: Mapping[str, Any]) -> dict[str, Any]:
     """A better estimate; its map travels as the message's one buffer."""
     return {
         "v": VERSION,
@@ -104,6 +112,7 @@ def partial(req: str, seq: int, done: int, total: int, header: Mapping[str, Any]
         "seq": seq,
         "done": done,
         "total": total,
+        "seconds": seconds,
         "header": dict(header),
     }
 
@@ -113,9 +122,15 @@ def done(req: str, key: str) -> dict[str, Any]:
     return {"v": VERSION, "kind": "done", "req": req, "key": key}
 
 
-def cancelled(req: str, reason: str) -> dict[str, Any]:
-    """Final: nothing is wrong."""
-    return {"v": VERSION, "kind": "cancelled", "req": req, "reason": reason}
+def cancelled(req: str, reason: str, key: str = "") -> dict[str, Any]:
+    """Final: nothing is wrong. ``key`` is the map that was kept, already in its slot."""
+    return {"v": VERSION, "kind": "cancelled", "req": req, "reason": reason, "key": key}
+
+
+def tile(said: Tile, header: Mapping[str, Any]) -> dict[str, Any]:
+    """Final: the message's buffers are the map there, in halves, and the picture there, in RGB."""
+    place = {"key": said.key, "top": said.top, "left": said.left, "height": said.height, "width": said.width}
+    return {"v": VERSION, "kind": "tile", "req": said.req, **place, "header": dict(header)}
 
 
 def error(req: str, message: str, traceback: str) -> dict[str, Any]:

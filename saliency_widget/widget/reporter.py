@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
 
 from saliency_widget.display.encode import encode_half
 from saliency_widget.errors import SaliencyError
@@ -14,7 +15,7 @@ from saliency_widget.widget.slots import Slots
 from saliency_widget.widget.state import header_of, status_of
 
 if TYPE_CHECKING:
-    from saliency_widget.explainer import Step
+    from saliency_widget.explainer import Explainer, Step
     from saliency_widget.widget.session import Order
     from saliency_widget.widget.widget import SaliencyWidget
 
@@ -40,6 +41,10 @@ class Reporter:
         self._sent = 0
         self._told = float("-inf")
         self._adopted = ""
+        # What the weights came to, by the key of the map that was made of them.
+        self._weights: dict[str, Hashable] = {}
+        # What those of each model came to when it was last looked at.
+        self._known: dict[int, Hashable] = {}
         self.slots = Slots()
         self.error: SaliencyError | None = None
 
@@ -69,36 +74,25 @@ class Reporter:
         if not self._credit.may_send(now):
             if now - self._told >= _PROGRESS_EVERY:
                 self._told = now
-                widget.send(protocol.progress(order.req, step.done, step.total))
+                widget.send(protocol.progress(order.req, step.done, step.total, round(step.seconds, 3)))
             return
         self._told = now
         attribution = step.attributions[0]
         packed = encode_half(attribution.values)
-        header = header_of(order.key, attribution, packed)
+        header = header_of(order, attribution, packed, step, widget._subjects.place(order.explainer))
         self._credit.sent(now)
         self._sent += 1
-        widget.send(protocol.partial(order.req, self._sent, step.done, step.total, header), buffers=[packed.data])
+        seconds = round(step.seconds, 3)
+        message = protocol.partial(order.req, self._sent, step.done, step.total, seconds, header)
+        widget.send(message, buffers=[packed.data])
 
     def done(self, order: Order, step: Step) -> None:
         """Put the final map into its slot, then answer."""
         widget = self._widget()
         if widget is None:
             return
-        attribution = step.attributions[0]
-        packed = encode_half(attribution.values)
-        placed = self.slots.place(order.key, len(packed.data), displayed=widget.shown, kept=widget._likely)
-        header = {"slot": placed.slot, **header_of(order.key, attribution, packed)}
-        # One message, so that no front end ever sees a header without its map.
         with widget.hold_sync():
-            for old in widget._maps:
-                if old["key"] in placed.evicted and old["slot"] != placed.slot:
-                    setattr(widget, f"_slot_{old['slot']}", b"")
-            setattr(widget, f"_slot_{placed.slot}", packed.data)
-            for key in placed.evicted:
-                widget._attributions.pop(key, None)
-            widget._attributions[order.key] = attribution
-            gone = {order.key, *placed.evicted}
-            widget._maps = [*(old for old in widget._maps if old["key"] not in gone), header]
+            self._place(widget, order, step)
             # Where the front end asked, it decides itself whether the answer is still wanted.
             if not widget.shown or (order.req is None and not order.quiet) or order.key == self._adopted:
                 widget.shown = order.key
@@ -108,16 +102,71 @@ class Reporter:
         if order.req is not None:
             widget.send(protocol.done(order.req, order.key))
 
-    def cancelled(self, order: Order, reason: str) -> None:
-        """Answer; the last map stays."""
+    def cancelled(self, order: Order, reason: str, kept: Step | None = None) -> None:
+        """Answer; the last map stays, or the best estimate so far takes its place."""
         widget = self._widget()
         if widget is None:
             return
-        widget._status = status_of("idle")
-        if order.req is None and reason == "stopped":
+        with widget.hold_sync():
+            widget._status = status_of("idle")
+            if kept is not None:
+                self._place(widget, order, kept)
+                if order.req is None:
+                    widget.shown = order.key
+        if order.req is None and reason == "stopped" and kept is None:
             self.error = SaliencyError(f"The map of the {order.target.text} was not computed: it was stopped.")
         if order.req is not None:
-            widget.send(protocol.cancelled(order.req, reason))
+            widget.send(protocol.cancelled(order.req, reason, "" if kept is None else order.key))
+
+    def refreshed(self, explainer: Explainer) -> None:
+        """Say what the model predicts now, and which maps are of weights that are gone."""
+        widget = self._widget()
+        if widget is None:
+            return
+        self._known[widget._subjects.place(explainer).model] = explainer.weights
+        with widget.hold_sync():
+            widget._info = widget._subjects.info()
+            self._mark(widget)
+
+    def is_current(self, key: str) -> bool:
+        """Whether a map that is held is whole, and of the weights that the model has now."""
+        widget = self._widget()
+        if widget is None or key not in widget._attributions:
+            return False
+        header = next((one for one in widget._maps if one["key"] == key), None)
+        order = widget._orders[key]
+        return header is not None and header["final"] and self._weights.get(key) == order.explainer.content()
+
+    def _place(self, widget: SaliencyWidget, order: Order, step: Step) -> None:
+        """Put a map into its slot; in one message, so that no front end ever sees a header without its map."""
+        attribution = step.attributions[0]
+        packed = encode_half(attribution.values)
+        kept = widget._likely | widget._beside()
+        placed = self.slots.place(order.key, len(packed.data), displayed=widget.shown, kept=kept)
+        own = header_of(order, attribution, packed, step, widget._subjects.place(order.explainer))
+        header = {"slot": placed.slot, **own}
+        for old in widget._maps:
+            if old["key"] in placed.evicted and old["slot"] != placed.slot:
+                setattr(widget, f"_slot_{old['slot']}", b"")
+        setattr(widget, f"_slot_{placed.slot}", packed.data)
+        for key in placed.evicted:
+            widget._attributions.pop(key, None)
+            self._weights.pop(key, None)
+        widget._attributions[order.key] = attribution
+        self._weights[order.key] = step.weights
+        self._known.setdefault(widget._subjects.place(order.explainer).model, step.weights)
+        gone = {order.key, *placed.evicted}
+        widget._maps = [*(old for old in widget._maps if old["key"] not in gone), header]
+        self._mark(widget)
+
+    def _mark(self, widget: SaliencyWidget) -> None:
+        """Tell maps of the weights there are from maps of earlier ones, as far as is known."""
+        marked: list[dict[str, Any]] = []
+        for header in widget._maps:
+            outdated = self._weights.get(header["key"]) != self._known.get(header["model"])
+            marked.append(header if header["outdated"] == outdated else {**header, "outdated": outdated})
+        if marked != widget._maps:
+            widget._maps = marked
 
     def failed(self, order: Order, message: str, trace: str) -> None:
         """Answer with a sentence and the traceback; the last map stays."""

@@ -1,5 +1,7 @@
 """The requests of one widget: one at a time, the latest wins, each answered once.
 
+A run that is stopped and kept is suspended between two estimates, and goes on when the same map is asked for again.
+
 No traitlets and no torch here: the session hands work to the device's worker and tells a :class:`Sink` what came of it.
 """
 
@@ -9,7 +11,7 @@ import logging
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,6 +39,8 @@ class Order:
         What to compute; ``target`` is resolved.
     req
         The front end's name for its request; None where Python asked.
+    explainer
+        The model and the picture it is of.
     quiet
         Computed ahead, because it will probably be wanted: nothing is shown of it, not even its failure.
     """
@@ -44,6 +48,7 @@ class Order:
     key: str
     target: Target
     method: Method
+    explainer: Explainer
     req: str | None = None
     quiet: bool = False
 
@@ -60,20 +65,48 @@ class Sink(Protocol):
     def done(self, order: Order, step: Step) -> None:
         """The final estimate."""
 
-    def cancelled(self, order: Order, reason: str) -> None:
-        """The order was dropped."""
+    def cancelled(self, order: Order, reason: str, kept: Step | None = None) -> None:
+        """The order was dropped; ``kept`` is the best estimate so far, where it is to be kept."""
+
+    def refreshed(self, explainer: Explainer) -> None:
+        """The weights of a model were found to be others, and its prediction was made again."""
 
     def failed(self, order: Order, message: str, trace: str) -> None:
         """The order raised."""
 
 
+class _Run:
+    """The estimates of an order, which can be suspended between two of them."""
+
+    def __init__(self, batch: tuple[Order, ...]) -> None:
+        self.batch = batch
+        self.last: Step | None = None
+        self.job: Job | None = None
+        self._steps: Iterator[Step] | None = None
+
+    def steps(self, job: Job) -> Iterator[Step]:
+        """Begin, or go on."""
+        self.job = job
+        if self._steps is None:
+            first = self.batch[0]
+            targets = [one.target for one in self.batch]
+            self._steps = first.explainer.steps(targets, first.method, stop=self._stopped)
+        return self._steps
+
+    def _stopped(self) -> bool:
+        return self.job is not None and self.job.cancelled
+
+    def close(self) -> None:
+        steps, self._steps = self._steps, None
+        if isinstance(steps, Generator):
+            steps.close()
+
+
 class Session:
-    """Runs orders on the device's worker and reports to a sink.
+    """Runs orders on their device's worker and reports to a sink.
 
     Parameters
     ----------
-    explainer
-        The model and picture.
     sink
         Whom to tell.
     changed
@@ -81,15 +114,16 @@ class Session:
         notified whenever an order ends.
     """
 
-    def __init__(self, explainer: Explainer, sink: Sink, changed: threading.Condition) -> None:
-        self._explainer: Explainer | None = explainer
+    def __init__(self, sink: Sink, changed: threading.Condition) -> None:
+        self._closed = False
         self._sink = sink
-        self._worker = worker_for(explainer.shadow.home[0])
         self._changed = changed
         self._running: tuple[Order, Job] | None = None
         self._ahead: deque[Order] = deque()
         # What the running job computes, in the order of its targets; the order that counts is one of them.
         self._batch: list[Order] = []
+        self._run: _Run | None = None
+        self._suspended: _Run | None = None
 
     @property
     def current(self) -> Order | None:
@@ -97,10 +131,16 @@ class Session:
         with self._changed:
             return self._running[0] if self._running is not None and not self._running[0].quiet else None
 
+    @property
+    def suspended(self) -> str | None:
+        """The key of the map that can be gone on with."""
+        with self._changed:
+            return None if self._suspended is None else self._suspended.batch[0].key
+
     def ask(self, order: Order) -> None:
         """Compute this next; what was being computed is dropped, unless it is the same map."""
         with self._changed:
-            if self._explainer is None:
+            if self._closed:
                 self._tell_cancelled(order, "the widget is closed")
             elif self._running is not None and order.key in [one.key for one in self._batch]:
                 before, job = self._running
@@ -113,24 +153,28 @@ class Session:
                 self._drop(_NEWER)
                 self._start(order)
 
-    def ask_ahead(self, orders: list[Order]) -> None:
-        """Compute these whenever nothing else is wanted."""
+    def ask_ahead(self, orders: list[Order], *, first: bool = False) -> None:
+        """Compute these whenever nothing else is wanted; ``first`` puts them before what is computed ahead already."""
         with self._changed:
-            self._ahead = deque(orders)
+            if first:
+                keys = {order.key for order in orders}
+                self._ahead = deque([*orders, *(one for one in self._ahead if one.key not in keys)])
+            else:
+                self._ahead = deque(orders)
             self._next()
 
-    def cancel(self, req: str | None = None, reason: str = "stopped") -> None:
-        """Drop the request ``req``, or whatever somebody waits for."""
+    def cancel(self, req: str | None = None, reason: str = "stopped", *, keep: bool = False) -> None:
+        """Drop the request ``req``, or whatever somebody waits for; ``keep`` its best estimate so far."""
         with self._changed:
             order = self.current
             if order is not None and req in (None, order.req):
-                self._drop(reason)
+                self._drop(reason, keep=keep)
                 self._next()
 
     def stop(self) -> None:
-        """Drop everything, also what nobody waits for yet."""
+        """Drop everything, also what nobody waits for yet; the best estimate so far is kept."""
         with self._changed:
-            self._drop("stopped")
+            self._drop("stopped", keep=True)
             self._ahead.clear()
 
     def close(self) -> None:
@@ -138,53 +182,74 @@ class Session:
         with self._changed:
             self._drop("the widget was closed")
             self._ahead.clear()
-            self._explainer = None
+            self._forget()
+            self._closed = True
+
+    def aside(self, work: Callable[[], None], explainer: Explainer) -> None:
+        """Do some work on the worker's thread, after what it has to do now."""
+        worker_for(explainer.shadow.home[0]).submit(lambda _: _quietly(work), owner=id(self))
 
     def _start(self, order: Order) -> None:
-        explainer = self._explainer
-        assert explainer is not None
         # The lock is held, so the job cannot report before it is noted here as the one that counts.
-        job = self._worker.submit(lambda job: self._run(job, explainer), owner=id(self))
-        self._running, self._batch = (order, job), [order]
+        worker = worker_for(order.explainer.shadow.home[0])
+        job = worker.submit(self._work, owner=id(self))
+        self._running, self._batch, self._run = (order, job), [order], None
 
-    def _drop(self, reason: str) -> None:
+    def _drop(self, reason: str, *, keep: bool = False) -> None:
         running, self._running = self._running, None
         if running is None:
             return
         order, job = running
-        job.cancel()
+        run, self._run = self._run, None
+        kept: Step | None = None
+        if keep and not order.quiet and run is not None and run.last is not None:
+            kept = _own(run, run.last, order)
+            self._forget()
+            # It is at work on its next estimate, and stands still when it has it.
+            self._suspended = run
+        else:
+            job.cancel()
         self._ahead.extendleft(quietly(one) for one in reversed(self._batch) if one.key != order.key)
         self._batch = []
         if order.quiet:
             self._ahead.appendleft(order)
         else:
-            self._tell_cancelled(order, reason)
+            self._tell_cancelled(order, reason, kept)
         self._changed.notify_all()
 
     def _next(self) -> None:
-        if self._running is None and self._ahead and self._explainer is not None:
+        if self._running is None and self._ahead and not self._closed:
             self._start(self._ahead.popleft())
 
-    def _tell_cancelled(self, order: Order, reason: str) -> None:
-        self._sink.cancelled(order, reason)
+    def _tell_cancelled(self, order: Order, reason: str, kept: Step | None = None) -> None:
+        self._sink.cancelled(order, reason, kept)
 
-    def _run(self, job: Job, explainer: Explainer) -> None:
+    def _forget(self) -> None:
+        """Let a suspended run go, on the thread on which it ran."""
+        run, self._suspended = self._suspended, None
+        if run is not None:
+            if run.job is not None:
+                run.job.cancel()
+            worker_for(run.batch[0].explainer.shadow.home[0]).submit(lambda _: _quietly(run.close))
+
+    def _work(self, job: Job) -> None:
         """Work through the order of this job, on the worker thread."""
+        run: _Run | None = None
         try:
             with self._changed:
                 if self._running is None or self._running[1] is not job:
                     return
                 order = self._running[0]
-                if getattr(order.method, "shares_passes", False):
-                    # All of them for what one of them costs.
-                    alike = [one for one in self._ahead if one.method == order.method and one.key != order.key]
-                    self._ahead = deque(one for one in self._ahead if one not in alike)
-                    self._batch += alike
-                batch = tuple(self._batch)
             self._report(job, lambda sink, order: sink.started(order))
-            targets = [one.target for one in batch]
-            for step in explainer.steps(targets, order.method, stop=lambda: job.cancelled):
-                if not self._report_step(job, step, batch):
+            if order.explainer.refresh():
+                self._report(job, lambda sink, order: sink.refreshed(order.explainer))
+            with self._changed:
+                if self._running is None or self._running[1] is not job:
+                    return
+                run = self._take(self._running[0])
+            for step in run.steps(job):
+                run.last = step
+                if not self._report_step(job, step, run):
                     break
         except Cancelled:
             pass  # answered when it was dropped
@@ -194,24 +259,47 @@ class Session:
             if not self._end(job, lambda sink, order: sink.failed(order, message, trace)) and not job.cancelled:
                 # An observer of the user's raised while it was told of the result.
                 _LOG.warning("%s", trace)
+        finally:
+            with self._changed:
+                over = run is not None and run is not self._suspended
+            if run is not None and over:
+                run.close()
 
-    def _report_step(self, job: Job, step: Step, batch: tuple[Order, ...]) -> bool:
+    def _take(self, order: Order) -> _Run:
+        """The suspended run of this map if it is of the weights there are, or a new one."""
+        waiting = self._suspended
+        if waiting is not None and any(one.key == order.key for one in waiting.batch):
+            if waiting.last is not None and waiting.last.weights == order.explainer.weights:
+                self._suspended = None
+                self._run = waiting
+                self._batch = list(waiting.batch)
+                return waiting
+            self._forget()
+        if getattr(order.method, "shares_passes", False):
+            # All of them for what one of them costs.
+            alike = [
+                one
+                for one in self._ahead
+                if one.method == order.method and one.explainer is order.explainer and one.key != order.key
+            ]
+            self._ahead = deque(one for one in self._ahead if one not in alike)
+            self._batch += alike
+        self._run = _Run(tuple(self._batch))
+        return self._run
+
+    def _report_step(self, job: Job, step: Step, run: _Run) -> bool:
         """Whether another estimate is wanted."""
-        numbers = {order.key: number for number, order in enumerate(batch)}
-
-        def own(order: Order) -> Step:
-            return step if len(batch) == 1 else step.only(numbers[order.key])
 
         def done(sink: Sink, order: Order) -> None:
-            sink.done(order, own(order))
-            for other in batch:
+            sink.done(order, _own(run, step, order))
+            for other in run.batch:
                 if other.key != order.key:
-                    sink.done(quietly(other), own(other))
+                    sink.done(quietly(other), _own(run, step, other))
 
         if step.final:
             self._end(job, done)
             return False
-        return self._report(job, lambda sink, order: sink.estimate(order, own(order)))
+        return self._report(job, lambda sink, order: sink.estimate(order, _own(run, step, order)))
 
     def _report(self, job: Job, tell: Callable[[Sink, Order], None]) -> bool:
         """Tell the sink, if this job still counts; a dropped one was answered when it was dropped."""
@@ -226,7 +314,7 @@ class Session:
         with self._changed:
             if self._running is None or self._running[1] is not job:
                 return False
-            order, self._running, self._batch = self._running[0], None, []
+            order, self._running, self._batch, self._run = self._running[0], None, [], None
             try:
                 # From here on it cannot be dropped, which would answer it a second time.
                 tell(self._sink, order)
@@ -234,6 +322,19 @@ class Session:
                 self._next()
                 self._changed.notify_all()
             return True
+
+
+def _own(run: _Run, step: Step, order: Order) -> Step:
+    if len(run.batch) == 1:
+        return step
+    return step.only(next(number for number, one in enumerate(run.batch) if one.key == order.key))
+
+
+def _quietly(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except Exception:
+        _LOG.debug("work aside failed", exc_info=True)
 
 
 def quietly(order: Order) -> Order:

@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
+from PIL import Image
 
 from saliency_widget.attribution import Attribution
 from saliency_widget.display.encode import Packed, shrink
-from saliency_widget.methods.base import menu
-from saliency_widget.widget.protocol import VERSION
+from saliency_widget.methods.baselines import make_baseline, several
+from saliency_widget.methods.plain import plain_parameters
+from saliency_widget.widget.wants import kind_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from saliency_widget.explainer import Explainer
+    from saliency_widget.explainer import Step
     from saliency_widget.widget.session import Order
+    from saliency_widget.widget.subjects import Place
+
+_THUMBNAIL = 48
 
 
-def header_of(key: str, attribution: Attribution, packed: Packed) -> dict[str, Any]:
+def header_of(order: Order, attribution: Attribution, packed: Packed, step: Step, place: Place) -> dict[str, Any]:
     """What the front end must know of a map besides its bytes."""
+    kind, other = kind_of(order.target)
     return {
-        "key": key,
-        "method": {"name": attribution.method.name, "label": attribution.method.label},
+        "key": order.key,
+        "model": place.model,
+        "image": place.image,
+        "method": {
+            "name": attribution.method.name,
+            "label": attribution.method.label,
+            "parameters": plain_parameters(order.method),
+        },
         "target": {
-            "kind": attribution.target.kind,
+            "kind": kind,
             "index": attribution.target.index,
+            "other": other,
             "label": attribution.target.label,
+            "other_label": getattr(order.target, "other_label", None),
             "text": attribution.target.text,
         },
         "shape": list(packed.shape),
@@ -38,34 +57,41 @@ def header_of(key: str, attribution: Attribution, packed: Packed) -> dict[str, A
         "unit": attribution.unit,
         "score": plain(attribution.score),
         "probability": plain(attribution.probability),
-        "seconds": attribution.provenance.get("seconds"),
+        "seconds": round(step.seconds, 4),
+        "quality": _figures(attribution.quality),
+        "done": step.done,
+        "total": step.total,
+        "final": step.final,
+        "snapshot": step.snapshot,
+        "outdated": False,
+        "baseline": baseline_of(order),
     }
 
 
-def info_of(explainer: Explainer) -> dict[str, Any]:
-    """What the front end must know of model and picture."""
-    height, width = travelling_picture(explainer.prepared.picture).shape[:2]
-    return {
-        "version": VERSION,
-        "model": explainer.model_name,
-        "picture": {"height": height, "width": width},
-        "channels": list(explainer.prepared.channels),
-        "classes": explainer.classes,
-        "prediction": [
-            {
-                "index": one.index,
-                "label": one.label,
-                "score": plain(one.score),
-                "probability": plain(one.probability),
-            }
-            for one in explainer.prediction
-        ],
-        "probability": explainer.probability_kind,
-        "preprocess": explainer.prepared.source,
-        "score_kind": "logit",
-        "methods": [{"name": one.name, "label": one.label, "summary": one.summary} for one in menu()],
-        "notes": list(explainer.notes),
-    }
+def _figures(quality: Mapping[str, Any]) -> dict[str, float]:
+    """Those that are finite numbers."""
+    numbers = {name: value for name, value in quality.items() if isinstance(value, (int, float))}
+    return {name: value for name, value in numbers.items() if not isinstance(value, bool) and math.isfinite(value)}
+
+
+def baseline_of(order: Order) -> str | None:
+    """A small picture of what the method compares with, a PNG in base64; None where it compares with nothing."""
+    given = getattr(order.method, "baseline", None)
+    prepared = order.explainer.prepared
+    if given is None or len(prepared.channels) not in (1, 3):
+        return None
+    try:
+        first = several(given)[0]
+        pixels = make_baseline(first, prepared.pixels, seed=getattr(order.method, "seed", 0))
+    except Exception:  # what does not fit is refused where it is used
+        return None
+    values = pixels.detach().to("cpu", torch.float32).clamp(0, 1).numpy()
+    step = -(-max(values.shape[1:]) // _THUMBNAIL)
+    small = np.floor(values[:, ::step, ::step] * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0)
+    picture = Image.fromarray(small if small.shape[2] == 3 else small[..., 0])
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
 def status_of(state: str, order: Order | None = None, message: str = "", trace: str = "") -> dict[str, Any]:

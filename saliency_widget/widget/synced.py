@@ -22,6 +22,8 @@ class Synced(anywidget.AnyWidget):
 
     # Traits that a front end may write; everything else it sends is ignored and set right again.
     _from_front_end: ClassVar[frozenset[str]] = frozenset()
+    # Of these, traits that are right or wrong only all together.
+    _together: ClassVar[frozenset[str]] = frozenset()
 
     def setup_instance(self, *args: Any, **kwargs: Any) -> None:
         """Make the lock, before anything else."""
@@ -70,13 +72,20 @@ class Synced(anywidget.AnyWidget):
                     continue
                 try:
                     # A trial run of the trait's own validation: set_trait would raise in the middle of the others.
-                    self.traits()[name]._validate(self, value)
+                    trait = self.traits()[name]
+                    if name in self._together:
+                        value = trait.validate(self, value)
+                    else:
+                        trait._validate(self, value)
                 except Exception:
                     wrong.append(name)
                 else:
                     good[name] = value
             if good:
-                super().set_state(good)
+                try:
+                    super().set_state(good)
+                except Exception:  # all of it was taken back
+                    wrong += [name for name in good if name not in wrong]
             if wrong:
                 self.send_state(wrong)
 

@@ -1,53 +1,73 @@
-"""SaliencyWidget: the anywidget shell around an explainer and a session."""
+"""SaliencyWidget: the anywidget shell around explainers and a session."""
 
 from __future__ import annotations
 
+import difflib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import traitlets as t
 
 from saliency_widget.attribution import Attribution
-from saliency_widget.display.reduce import check_sign
+from saliency_widget.display.encode import encode_half
 from saliency_widget.errors import InputError, SaliencyError
-from saliency_widget.explainer import Explainer, make_ready
+from saliency_widget.explainer import Explainer, make_subjects
 from saliency_widget.methods.base import Method, as_method
-from saliency_widget.targets import Target, target_of_kind
+from saliency_widget.methods.plain import plain_parameters
+from saliency_widget.targets import Target
 from saliency_widget.widget import protocol, rerun
 from saliency_widget.widget.choices import check_view
 from saliency_widget.widget.frontend import esm
+from saliency_widget.widget.looks import LOOKS, Looks, as_input_error
 from saliency_widget.widget.reporter import Reporter
 from saliency_widget.widget.session import Order, Session, quietly, words_of
 from saliency_widget.widget.slots import COUNT
-from saliency_widget.widget.state import info_of, status_of, travelling_picture
-from saliency_widget.widget.synced import Synced
+from saliency_widget.widget.state import status_of
+from saliency_widget.widget.subjects import Subjects
+from saliency_widget.widget.tiles import cut_tile
+from saliency_widget.widget.wants import Wanted, fill, key_for, method_of, target_of, wanted_of
 
 _LOG = logging.getLogger("saliency_widget")
 # A script that is run from top to bottom finds the first map in the saved state if it comes within this time.
 _FIRST_MAP_WAIT = 1.0
 _OF_ANY_WIDGET = ("layout", "tabbable", "tooltip")
+_CHOICES = ("model_index", "image_index", "class_index", "versus", "score", "method", "parameters")
+_VIEW = (*_CHOICES, *LOOKS, "panels")
+_MOST_PANELS = 8
+_NOTHING = Wanted(0, 0, "gradient", {}, "logit", -1, -1)
 
 
-class SaliencyWidget(Synced):
-    """Look at what a model's score of one picture is sensitive to, live in a notebook.
+class SaliencyWidget(Looks):
+    """Look at what a model's score of a picture is sensitive to, live in a notebook.
 
     Parameters
     ----------
     model, image, preprocess, labels, inputs
-        As in :func:`saliency_widget.explain`, for one image.
+        As in :func:`saliency_widget.explain`. A list of models, of images, or of both: each model with each image can
+        be looked at, and beside the others.
     target
         The class shown first; None is the predicted one. A list computes all of them and shows the first.
     method
         A name or an object with its parameters.
+    look
+        "overlay", "map" or "image".
     sign
-        "absolute" or "signed".
+        "absolute", "signed", "positive" or "negative".
+    reduction
+        How the channels of a pixel become one number: "default" (that of the sign), "max", "sum", "mean", "l2", or the
+        number of a channel as text.
     threshold
         Percentage of the area that is kept, strongest first; 100 shows everything.
-    opacity
-        Of the map over the photograph, 0 to 1.
     clip
         Percentile of |value| at which the colours saturate, 50 to 100.
+    colormap
+        Name of a colour table; "" is that of the sign.
+    opacity
+        Of the map over the photograph, 0 to 1.
+    view
+        Any of these and the other choices of :attr:`view`, as a dict.
 
     Raises
     ------
@@ -56,24 +76,37 @@ class SaliencyWidget(Synced):
     ModelError
         The model cannot be explained as it is.
 
+    Notes
+    -----
+    Every choice is a trait, which can be set, observed and linked: what is looked at (``model_index``, ``image_index``,
+    ``class_index``, ``versus``, ``score``, ``method``, ``parameters``), how (``look``, ``sign``, ``reduction``,
+    ``threshold``, ``clip``, ``colormap``, ``opacity``, ``photo``, ``cells``, ``frame``, ``viewport``, ``scale``,
+    ``level``, ``pins``), and beside what (``panels``). A choice whose map is not there is computed, and then shown.
+
     Examples
     --------
     >>> import saliency_widget as sw
     >>> sw.SaliencyWidget(sw.demo.model(), sw.demo.image("chelsea"))  # doctest: +SKIP
     """
 
-    _from_front_end: ClassVar[frozenset[str]] = frozenset({"shown", "sign", "threshold", "opacity"})
+    _from_front_end: ClassVar[frozenset[str]] = frozenset({"shown", *_VIEW})
+    _together: ClassVar[frozenset[str]] = frozenset(_CHOICES)
 
     _info = t.Dict().tag(sync=True)
-    _image = t.Bytes().tag(sync=True)
-    _labels = t.List(t.Unicode()).tag(sync=True)
+    _images = t.List(t.Bytes()).tag(sync=True)
+    _originals = t.List(t.Bytes()).tag(sync=True)
+    _labels = t.List(t.List(t.Unicode())).tag(sync=True)
     _maps = t.List(t.Dict()).tag(sync=True)
     _status = t.Dict().tag(sync=True)
     shown = t.Unicode("", help="Key of the map on display.").tag(sync=True)
-    sign = t.Enum(["absolute", "signed"], "absolute", help="How the map is shown.").tag(sync=True)
-    threshold = t.Float(100.0, min=0, max=100, help="Percentage of the area that is kept.").tag(sync=True)
-    opacity = t.Float(0.6, min=0, max=1, help="Of the map over the photograph.").tag(sync=True)
-    clip = t.Float(99.0, min=50, max=100, help="Percentile of |value| at which colours saturate.").tag(sync=True)
+    model_index = t.Int(0, help="Which of the models.").tag(sync=True)
+    image_index = t.Int(0, help="Which of the images.").tag(sync=True)
+    class_index = t.Int(-1, help="Which class; -1 where the target is not one class.").tag(sync=True)
+    versus = t.Int(-1, help="The class whose score is taken off; -1 is none.").tag(sync=True)
+    score = t.Unicode("logit", help="Which kind of score.").tag(sync=True)
+    method = t.Unicode("gradient", help="Name of the method.").tag(sync=True)
+    parameters = t.Dict(help="The parameters of the method, by name.").tag(sync=True)
+    panels = t.List(default_value=[], help="What stands beside the map on display.").tag(sync=True)
     locals().update({f"_slot_{number}": t.Bytes().tag(sync=True) for number in range(COUNT)})
 
     def __init__(
@@ -86,18 +119,26 @@ class SaliencyWidget(Synced):
         preprocess: Any = None,
         labels: Any = None,
         inputs: Any = None,
+        look: str = "overlay",
         sign: str = "absolute",
+        reduction: str = "default",
         threshold: float = 100.0,
-        opacity: float = 0.6,
         clip: float = 99.0,
+        colormap: str = "",
+        opacity: float = 0.6,
+        view: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         # traitlets would only warn of a misspelt name.
         for name in kwargs:
             if name not in _OF_ANY_WIDGET:
                 raise TypeError(f"SaliencyWidget() got an unexpected keyword argument {name!r}")
-        view = check_view(sign=sign, threshold=threshold, opacity=opacity, clip=clip)
-        ready = make_ready(
+        looks = check_view(sign=sign, threshold=threshold, opacity=opacity, clip=clip)
+        looks.update(look=look, reduction=reduction, colormap=colormap)
+        self._check_looks(looks)
+        wished = self._check_names(view or {})
+        self._check_looks({name: value for name, value in wished.items() if name in LOOKS})
+        ready = make_subjects(
             model,
             image,
             target=target,
@@ -107,35 +148,47 @@ class SaliencyWidget(Synced):
             inputs=inputs,
             stacklevel=2,
         )
-        explainer = ready.explainer
-
         self._esm = esm()
-        self._explainer: Explainer | None = explainer
-        self._method: Method = ready.method
+        self._subjects = Subjects([[one.explainer for one in row] for row in ready])
+        chosen = ready[0][0].method
+        self._methods: dict[str, Method] = {chosen.name: chosen}
         self._attributions: dict[str, Attribution] = {}
         # What was asked for, by the key of its map; a record in a map is no target any more.
-        self._targets: dict[str, Target] = {}
+        self._orders: dict[str, Order] = {}
         self._reporter = Reporter(self)
-        super().__init__(
-            _info=info_of(explainer),
-            _image=travelling_picture(explainer.prepared.picture).tobytes(),
-            _labels=list(explainer.labels),
-            _status=status_of("idle"),
-            **view,
-            **kwargs,
-        )
-        self._session = Session(explainer, self._reporter, self._changed)
+        self._closed = False
+        self._mirroring = 0
+        self._likely: frozenset[str] = frozenset()
+        self._session = Session(self._reporter, self._changed)
+        # Before there is a comm, so that all of it is in the first message.
+        first, *others = [
+            self._order(target, chosen, row.explainer) for row in (ready[0][0],) for target in row.targets
+        ]
+        with self._mirrored():
+            super().__init__(
+                _info=self._subjects.info(),
+                _images=self._subjects.pictures(),
+                _originals=[b""] * self._subjects.images,
+                _labels=self._subjects.labels,
+                _status=status_of("idle"),
+                **wanted_of(first, self._subjects).choices,
+                **looks,
+                **kwargs,
+            )
         self.on_msg(self._on_custom)
-        first, *others = [self._order(one) for one in ready.targets]
-        likely = [self._order(explainer.resolve(one.index)) for one in explainer.prediction]
+        explainer = first.explainer
+        likely = [self._order(explainer.resolve(one.index), chosen, explainer) for one in explainer.prediction]
         self._likely = frozenset(order.key for order in likely)
         ahead = {order.key: order for order in (*others, *likely) if order.key != first.key}
         # Together, so that a method whose passes serve all classes computes them in one run.
         with self._lock:
             self._session.ask(first)
             self._session.ask_ahead([quietly(order) for order in ahead.values()])
+            if wished:
+                self.view = {**self.view, **wished}
         rerun.note(self)
         self._settle(_FIRST_MAP_WAIT)
+        self._session.aside(self._look_further, explainer)
 
     # --- what a script reads and does -------------------------------------------------------------------------
 
@@ -172,23 +225,45 @@ class SaliencyWidget(Synced):
             current = self._session.current
             if current is not None:
                 return current.target
-            if self._explainer is None or self.shown not in self._attributions:
+            if self._closed or self.shown not in self._attributions:
                 return None
-            return self._targets[self.shown]
+            return self._orders[self.shown].target
 
     @target.setter
     def target(self, target: Any) -> None:
         with self._lock:
-            if self._explainer is None:
-                raise SaliencyError("The widget is closed. Make a new one.")
-            order = self._order(self._explainer.resolve(target))
-            if order.key in self._attributions:
-                self._session.cancel(reason="something else was chosen")
-                self.shown = order.key
-                self._reporter.error = None
-                self._forgive()
-            else:
-                self._session.ask(order)
+            now = self._now()
+            explainer = self._explainer_at(now.model, now.image)
+            self._choose(self._order(explainer.resolve(target), self._method_of(now), explainer))
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """All choices as a small dict of plain values, which can be kept and set again.
+
+        Setting it checks all of it before anything changes; what is not in it stays.
+        """
+        with self._lock:
+            return {name: _copied(getattr(self, name)) for name in _VIEW}
+
+    @view.setter
+    def view(self, view: Any) -> None:
+        given = self._check_names(view)
+        looks = {name: value for name, value in given.items() if name in LOOKS}
+        self._check_looks(looks)
+        with self._lock:
+            now = self._now().choices
+            choices = {name: value for name, value in given.items() if name in _CHOICES}
+            if "method" in choices and "parameters" not in choices and choices["method"] != now["method"]:
+                now["parameters"] = None
+            order = self._order_of_choices({**now, **choices}) if choices else None
+            panels = self._check_panels(given["panels"]) if "panels" in given else None
+            with self.hold_sync(), self.hold_trait_notifications():
+                for name, value in looks.items():
+                    setattr(self, name, value)
+                if panels is not None:
+                    self.panels = panels
+            if order is not None:
+                self._choose(order)
 
     def wait(self, timeout: float | None = None) -> SaliencyWidget:
         """Wait until what was asked for is there.
@@ -208,44 +283,62 @@ class SaliencyWidget(Synced):
         if not self._settle(timeout):
             raise TimeoutError(f"The map was not there after {timeout:g} seconds; it is still being computed.")
         with self._lock:
-            if self._explainer is None:
+            if self._closed:
                 raise SaliencyError("The widget is closed. Make a new one.")
             if self._reporter.error is not None:
                 raise self._reporter.error
         return self
 
     def stop(self) -> None:
-        """Stop all work, also what is computed ahead; the last map stays.
+        """Stop all work, also what is computed ahead; the last map stays, or the best estimate so far.
 
         Works where a button cannot: while a cell runs.
         """
         self._session.stop()
 
+    def go_on(self) -> None:
+        """Go on with the map on display where it was stopped; make it anew where the weights have changed since."""
+        with self._lock:
+            self._explainer_at(0, 0)
+            if self.shown in self._orders and not self._reporter.is_current(self.shown):
+                self._session.ask(self._orders[self.shown])
+
     def figure(self) -> Any:
         """A matplotlib figure of the map on display, as it is shown."""
-        return self.attribution.plot(check_sign(self.sign), clip=self.clip)
+        return self.attribution.plot(self.sign, clip=self.clip)
 
     def close(self) -> None:
-        """Stop all work, let the model and the maps go, and remove the widget from the page."""
+        """Stop all work, let the models and the maps go, and remove the widget from the page."""
         session = self.__dict__.get("_session")
         if session is not None:
             session.close()
         with self._lock:
-            self._explainer = None
-            self.__dict__.get("_attributions", {}).clear()
-            self.__dict__.get("_targets", {}).clear()
+            self.__dict__["_closed"] = True
+            self.__dict__["_subjects"] = None
+            for held in ("_attributions", "_orders", "_methods"):
+                self.__dict__.get(held, {}).clear()
         super().close()
         # The history of outputs may hold the widget for ever; it need not hold its maps. Nothing is sent any more.
-        self._maps, self._image, self._labels = [], b"", []
+        self._maps, self._images, self._originals, self._labels = [], [], [], []
         for number in range(COUNT):
             setattr(self, f"_slot_{number}", b"")
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "method" and isinstance(value, Method):
+            with self._lock, self.hold_trait_notifications():
+                # Kept, for what plain values cannot hold.
+                self._methods[value.name] = value
+                self.parameters = plain_parameters(value)
+                super().__setattr__("method", value.name)
+        else:
+            super().__setattr__(name, value)
+
     def __repr__(self) -> str:
-        info = self._info
-        best = info["prediction"][0] if info.get("prediction") else None
+        subjects = self._info.get("subjects") or [{}]
+        best = (subjects[0].get("prediction") or [None])[0]
         sure = "" if best is None or best["probability"] is None else f", {best['probability']:.2f}"
         says = "" if best is None else f": {best['label']}{sure}"
-        return f"<SaliencyWidget of {info.get('model', 'a model')}{says}>"
+        return f"<SaliencyWidget of {subjects[0].get('model_name', 'a model')}{says}>"
 
     # --- what the front end says ------------------------------------------------------------------------------
 
@@ -255,8 +348,11 @@ class SaliencyWidget(Synced):
             said = protocol.parse(content)
             if isinstance(said, protocol.Request):
                 self._on_request(said)
+            elif isinstance(said, protocol.Tile):
+                self._on_tile(said)
             elif isinstance(said, protocol.Cancel):
-                self._session.cancel(None if said.req == protocol.ANY else said.req, reason="stopped")
+                req = None if said.req == protocol.ANY else said.req
+                self._session.cancel(req, reason="stopped", keep=said.keep)
             elif isinstance(said, protocol.Ack):
                 with self._lock:
                     self._reporter.heard(visible=said.visible)
@@ -265,25 +361,32 @@ class SaliencyWidget(Synced):
 
     def _on_request(self, said: protocol.Request) -> None:
         with self._lock:
-            if self._explainer is None:
+            if self._closed:
                 self.send(protocol.cancelled(said.req, "the widget is closed"))
                 return
             try:
-                method = self._method if said.method in (None, self._method.name) else as_method(said.method)
-                if not protocol.is_whole(said.index):
-                    raise InputError("index", said.index, "is no class index", "Give a whole number from 0.")
-                like = self._targets.get(self.shown)
-                target = self._explainer.resolve(target_of_kind(said.kind, said.index, like))
-                order = self._order(target, method, req=said.req)
+                order = self._order_of(said.want, req=said.req)
             except Exception as error:
                 self.send(protocol.error(said.req, words_of(error), ""))
                 return
             self.send(protocol.accepted(said.req))
-            if order.key in self._attributions:
+            if self._reporter.is_current(order.key):
                 self._reporter.slots.touch(order.key)
                 self.send(protocol.done(said.req, order.key))
             else:
                 self._session.ask(order)
+
+    def _on_tile(self, said: protocol.Tile) -> None:
+        with self._lock:
+            try:
+                attribution = self._attributions.get(said.key) if isinstance(said.key, str) else None
+                values, picture = cut_tile(attribution, said)
+            except Exception as error:
+                self.send(protocol.error(said.req, words_of(error), ""))
+                return
+        packed = encode_half(values)
+        header = {"shape": list(packed.shape), "scale": packed.scale}
+        self.send(protocol.tile(said, header), buffers=[packed.data, picture])
 
     @t.validate("shown")
     def _check_shown(self, proposal: Any) -> Any:
@@ -293,15 +396,73 @@ class SaliencyWidget(Synced):
         self._reporter.slots.touch(value)
         return value
 
+    @t.validate(*_CHOICES)
+    def _check_choice(self, proposal: Any) -> Any:
+        """Refuse what no model, picture or method here has; with several set at once, when all are set."""
+        if self._mirroring or self.__dict__.get("_subjects") is None:
+            return proposal["value"]
+        name, value = proposal["trait"].name, proposal["value"]
+        if name == "method" and value not in self._methods:
+            try:
+                value = as_method(value).name
+            except InputError as error:
+                raise t.TraitError(str(error)) from error
+        choices = {**{one: getattr(self, one) for one in _CHOICES}, name: value}
+        if name == "method" and not self._fits(choices["method"], choices["parameters"]):
+            choices["parameters"] = None
+        try:
+            self._order_of_choices(choices)
+        except InputError as error:
+            raise t.TraitError(str(error)) from error
+        return value
+
     @t.observe("shown")
     def _on_shown(self, _change: Any) -> None:
         self._forgive()
+        order = self._orders.get(self.shown)
+        if order is not None:
+            self._methods[order.method.name] = order.method
+            self._mirror(order)
 
-    @t.validate("threshold", "opacity", "clip")
-    def _check_number(self, proposal: Any) -> Any:
-        if proposal["value"] != proposal["value"]:  # NaN passes every comparison with a bound
-            raise t.TraitError(f"{proposal['trait'].name} must be a number, not NaN.")
-        return proposal["value"]
+    @t.observe(*_CHOICES)
+    def _on_choice(self, _change: Any) -> None:
+        """Look at what the choices name: several that are set at once are one choice."""
+        if self._mirroring or self._closed or self.__dict__.get("_subjects") is None:
+            return
+        with self._lock:
+            choices = {name: getattr(self, name) for name in _CHOICES}
+            if not self._fits(choices["method"], choices["parameters"]):
+                choices["parameters"] = None
+            try:
+                order = self._order_of_choices(choices)
+            except InputError:
+                return  # one of several that are set one after another
+            current = self._session.current
+            if order.key != (self.shown if current is None else current.key):
+                self._choose(order)
+
+    @t.validate("panels")
+    def _check_panels_trait(self, proposal: Any) -> Any:
+        if self.__dict__.get("_subjects") is None:
+            return proposal["value"]
+        try:
+            return self._check_panels(proposal["value"])
+        except InputError as error:
+            raise t.TraitError(str(error)) from error
+
+    @t.observe("panels")
+    def _on_panels(self, _change: Any) -> None:
+        if self._closed or self.__dict__.get("_subjects") is None:
+            return
+        with self._lock:
+            wanted = [self._order_of(want) for want in self.panels]
+            missing = [quietly(order) for order in wanted if order.key not in self._attributions]
+            self._session.ask_ahead(missing, first=True)
+
+    @t.observe("frame")
+    def _on_frame(self, _change: Any) -> None:
+        if self.frame == "original" and not any(self._originals) and not self._closed:
+            self._session.aside(self._fetch_originals, self._subjects.all[0])
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
         """Give the synced traits. Whoever asks for all of them is a new page, which knows nothing of requests."""
@@ -314,11 +475,138 @@ class SaliencyWidget(Synced):
 
     # --- helpers ----------------------------------------------------------------------------------------------
 
-    def _order(self, target: Target, method: Method | None = None, req: str | None = None) -> Order:
-        chosen = method or self._method
-        key = f"{chosen.name}/{target.key}"
-        self._targets[key] = target
-        return Order(key, target, chosen, req=req)
+    @property
+    def _explainer(self) -> Explainer | None:
+        """The first model with the first picture."""
+        subjects = self.__dict__.get("_subjects")
+        return None if subjects is None else subjects.all[0]
+
+    def _explainer_at(self, model: Any, image: Any) -> Explainer:
+        if self._closed:
+            raise SaliencyError("The widget is closed. Make a new one.")
+        return self._subjects.at(model, image)
+
+    def _now(self) -> Wanted:
+        """What is being computed for somebody, or else what is on display."""
+        order = self._session.current or self._orders.get(self.shown)
+        return _NOTHING if order is None else wanted_of(order, self._subjects)
+
+    def _method_of(self, now: Wanted) -> Method:
+        return method_of(now.method, now.parameters, self._methods)
+
+    def _fits(self, method: Any, parameters: Any) -> bool:
+        """Whether a method takes these parameters, and knows all of them by name."""
+        try:
+            return set(plain_parameters(method_of(method, None, self._methods))) == set(parameters)
+        except InputError:
+            return False
+
+    def _order_of_choices(self, choices: Mapping[str, Any]) -> Order:
+        index, other = (None if choices[name] == -1 else choices[name] for name in ("class_index", "versus"))
+        target = {"kind": choices["score"], "index": index, "other": other}
+        return self._order_of(
+            {
+                "model": choices["model_index"],
+                "image": choices["image_index"],
+                "method": choices["method"],
+                "parameters": choices["parameters"],
+                "target": target,
+            }
+        )
+
+    def _order_of(self, want: Mapping[str, Any], req: str | None = None) -> Order:
+        filled = fill(want, self._now())
+        explainer = self._explainer_at(filled["model"], filled["image"])
+        method = method_of(filled["method"], filled["parameters"], self._methods)
+        shown = [self._orders[self.shown]] if self.shown in self._orders else []
+        known = [one.target for one in (*shown, *reversed(self._orders.values()))]
+        target = explainer.resolve(target_of(filled["target"], known))
+        return self._order(target, method, explainer, req)
+
+    def _order(self, target: Target, method: Method, explainer: Explainer, req: str | None = None) -> Order:
+        key = key_for(self._subjects.place(explainer).prefix, method, target)
+        known = self._orders.get(key)
+        if known is not None and req is None:
+            return known
+        order = Order(key, target, method, explainer, req=req)
+        self._orders[key] = order if req is None else Order(key, target, method, explainer)
+        return order
+
+    def _choose(self, order: Order) -> None:
+        """Show this map: at once where it is here, else when it is computed."""
+        current = self._reporter.is_current(order.key)
+        if order.key in self._attributions:
+            # Also one of earlier weights, or one that was stopped, until there is a better one.
+            self._session.cancel(reason="something else was chosen")
+            self.shown = order.key
+            self._reporter.error = None
+            self._forgive()
+        if not current:
+            self._session.ask(order)
+
+    @contextmanager
+    def _mirrored(self) -> Iterator[None]:
+        """Set the choices to what is, which asks for nothing."""
+        self._mirroring += 1
+        try:
+            yield
+        finally:
+            self._mirroring -= 1
+
+    def _mirror(self, order: Order) -> None:
+        with self.hold_sync(), self._mirrored():
+            for name, value in wanted_of(order, self._subjects).choices.items():
+                setattr(self, name, value)
+
+    def _beside(self) -> frozenset[str]:
+        """The keys of what stands beside the map on display."""
+        return frozenset(self._order_of(want).key for want in self.panels)
+
+    def _check_names(self, view: Any) -> dict[str, Any]:
+        if not isinstance(view, Mapping):
+            raise InputError("view", view, "is no dict of choices", "Give one like w.view.")
+        for name in view:
+            if name not in _VIEW:
+                near = difflib.get_close_matches(str(name), _VIEW, n=2)
+                hint = f"Did you mean {' or '.join(map(repr, near))}? " if near else ""
+                raise InputError("view", name, "is no choice", f"{hint}The choices are {', '.join(_VIEW)}.")
+        return dict(view)
+
+    def _check_looks(self, looks: Mapping[str, Any]) -> None:
+        for name, value in looks.items():
+            try:
+                self.traits()[name]._validate(self, value)
+            except t.TraitError as error:
+                raise as_input_error(name, value, error) from error
+
+    def _check_panels(self, panels: Any) -> list[dict[str, Any]]:
+        if not isinstance(panels, (list, tuple)) or not all(isinstance(one, Mapping) for one in panels):
+            raise InputError("panels", panels, "are not wants", 'Give dicts such as {"method": "smoothgrad"}.')
+        if len(panels) > _MOST_PANELS:
+            raise InputError("panels", len(panels), "are too many", f"Give at most {_MOST_PANELS}.")
+        wanted = []
+        for one in panels:
+            try:
+                wanted.append(wanted_of(self._order_of(one), self._subjects).plain)
+            except InputError as error:
+                raise InputError("panels", one, "cannot be shown", str(error)) from error
+        return wanted
+
+    def _look_further(self) -> None:
+        """Find what can be chosen but takes its time, on the worker's thread."""
+        subjects = self._subjects
+        if subjects is not None and any([subjects.look_for_layers(explainer) for explainer in subjects.all]):
+            with self._lock:
+                if not self._closed:
+                    self._info = subjects.info()
+
+    def _fetch_originals(self) -> None:
+        subjects = self._subjects
+        if subjects is not None:
+            originals = subjects.originals()
+            with self._lock:
+                if not self._closed:
+                    self._originals = originals
 
     def _forgive(self) -> None:
         """Let go of an error: something else was chosen since."""
@@ -329,3 +617,10 @@ class SaliencyWidget(Synced):
     def _settle(self, timeout: float | None) -> bool:
         with self._changed:
             return bool(self._changed.wait_for(lambda: self._session.current is None, timeout))
+
+
+def _copied(value: Any) -> Any:
+    """Lists and dicts of plain values, not those of the trait itself."""
+    if isinstance(value, Mapping):
+        return {name: _copied(one) for name, one in value.items()}
+    return [_copied(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saliency_widget.widget import protocol
-from saliency_widget.widget.protocol import Ack, Cancel, Request, parse
+from saliency_widget.widget.protocol import Ack, Cancel, Request, Tile, parse
 
 GOOD = {
     "v": 1,
@@ -26,7 +26,7 @@ like_ours = st.fixed_dictionaries(
     {},
     optional={
         "v": st.just(1) | anything,
-        "kind": st.sampled_from(["request", "cancel", "ack"]) | anything,
+        "kind": st.sampled_from(["request", "cancel", "ack", "tile"]) | anything,
         "req": st.text(max_size=4) | anything,
         "seq": st.integers(0, 9) | anything,
         "want": st.fixed_dictionaries({}, optional={"method": anything, "target": anything}) | anything,
@@ -36,8 +36,11 @@ like_ours = st.fixed_dictionaries(
 
 
 def test_what_is_well_formed_is_read() -> None:
-    assert parse(GOOD) == Request("a1", 3, "gradient", "logit", 282)
+    assert parse(GOOD) == Request("a1", 3, GOOD["want"])
     assert parse({"v": 1, "kind": "cancel", "req": "a1"}) == Cancel("a1")
+    assert parse({"v": 1, "kind": "cancel", "req": "a1", "keep": True}) == Cancel("a1", keep=True)
+    place = {"key": "k", "top": 1, "left": 2, "height": 3, "width": 4}
+    assert parse({"v": 1, "kind": "tile", "req": "a1", "seq": 0, **place}) == Tile("a1", "k", 1, 2, 3, 4)
     assert parse({"v": 1, "kind": "ack", "req": "a1", "seq": 0, "visible": False}) == Ack("a1", 0, False)
     assert parse({"v": 1, "kind": "ack", "req": "a1", "seq": 0}) == Ack("a1", 0, True)
 
@@ -75,17 +78,18 @@ def test_a_request_with_a_malformed_wish_still_has_a_name_to_refuse_it_by() -> N
 @given(anything | like_ours)
 @settings(max_examples=600, deadline=None)
 def test_nothing_raises(content: object) -> None:
-    assert parse(content) is None or isinstance(parse(content), (Request, Cancel, Ack))
+    assert parse(content) is None or isinstance(parse(content), (Request, Cancel, Ack, Tile))
 
 
 def test_no_message_has_a_field_named_id() -> None:
     for message in (
         protocol.accepted("a"),
-        protocol.progress("a", 1, 2),
-        protocol.partial("a", 1, 1, 2, {}),
+        protocol.progress("a", 1, 2, 0.1),
+        protocol.partial("a", 1, 1, 2, 0.1, {}),
         protocol.done("a", "k"),
         protocol.cancelled("a", "why"),
         protocol.error("a", "what", "trace"),
+        protocol.tile(Tile("a", "k", 0, 0, 1, 1), {}),
     ):
         assert "id" not in message
         assert message["req"] == "a"

@@ -32,8 +32,13 @@ class Recorder:
     def done(self, order: Order, step: Any) -> None:
         self.told.append(("done", order.key, order.req))
 
-    def cancelled(self, order: Order, reason: str) -> None:
+    def cancelled(self, order: Order, reason: str, kept: Any = None) -> None:
         self.told.append(("cancelled", order.key, order.req))
+        if kept is not None:
+            self.told.append(("kept", order.key, kept.done))
+
+    def refreshed(self, explainer: Any) -> None:
+        self.told.append(("refreshed", "", None))
 
     def failed(self, order: Order, message: str, trace: str) -> None:
         self.told.append(("failed", order.key, message))
@@ -52,6 +57,13 @@ class SlowExplainer:
         self.at_gate = threading.Semaphore(0)
         self.error: BaseException | None = None
         self.asked: list[list[Any]] = []
+        self.weights = 0
+        self.moved = False
+
+    def refresh(self) -> bool:
+        moved, self.moved = self.moved, False
+        self.weights += moved
+        return moved
 
     def steps(self, targets: Any, method: Any, *, stop: Any = None) -> Iterator[Any]:
         self.asked.append(list(targets))
@@ -60,7 +72,7 @@ class SlowExplainer:
             assert self.gate.acquire(timeout=WAIT)
             if self.error is not None:
                 raise self.error
-            step = SimpleNamespace(done=number, final=number == self.count)
+            step = SimpleNamespace(done=number, final=number == self.count, weights=self.weights)
             step.only = lambda which, step=step: SimpleNamespace(done=step.done, final=step.final, which=which)
             yield step
 
@@ -84,10 +96,14 @@ class Rig:
         assert self.explainer.at_gate.acquire(timeout=WAIT)
 
 
+EXPLAINER: list[Any] = [None]
+
+
 @pytest.fixture
 def rig() -> Iterator[Rig]:
     explainer, recorder, changed = SlowExplainer(), Recorder(), threading.Condition(threading.RLock())
-    session = Session(explainer, recorder, changed)  # type: ignore[arg-type]
+    session = Session(recorder, changed)
+    EXPLAINER[0] = explainer
     yield Rig(explainer, recorder, session, changed)
     session.close()
     for _ in range(50):
@@ -95,7 +111,8 @@ def rig() -> Iterator[Rig]:
 
 
 def order(key: str, req: str | None = None, quiet: bool = False) -> Order:
-    return Order(key, SimpleNamespace(), SimpleNamespace(), req=req, quiet=quiet)  # type: ignore[arg-type]
+    given: Any = (SimpleNamespace(), SimpleNamespace(), EXPLAINER[0])
+    return Order(key, *given, req=req, quiet=quiet)
 
 
 def test_an_order_is_started_estimated_and_done_once(rig: Rig) -> None:
@@ -218,7 +235,8 @@ SHARED = SimpleNamespace(shares_passes=True)
 
 
 def shared(key: str, **more: Any) -> Order:
-    return Order(key, key, SHARED, **more)  # type: ignore[arg-type]
+    given: Any = (key, SHARED, EXPLAINER[0])
+    return Order(key, *given, **more)
 
 
 def test_a_method_whose_passes_serve_all_classes_computes_them_in_one_run(rig: Rig) -> None:
@@ -257,3 +275,42 @@ def test_what_a_dropped_run_would_have_computed_too_is_computed_later(rig: Rig) 
     rig.until(lambda: rig.recorder.ends("c") == ["done"])
     assert rig.recorder.ends("z") == ["done"]
     assert rig.explainer.asked[1:] == [[order("z").target], ["b", "c"]]
+
+
+def test_a_run_that_is_kept_goes_on_where_it_stood_still(rig: Rig) -> None:
+    rig.explainer.count = 6
+    rig.session.ask(order("a", "r1"))
+    rig.let(2)
+    rig.until(lambda: ("estimate", "a", 2) in rig.recorder.told)
+    rig.session.cancel("r1", keep=True)
+    assert ("kept", "a", 2) in rig.recorder.told
+    assert rig.recorder.ends("a") == ["cancelled"]
+    rig.let(1)
+    assert rig.session.suspended == "a"
+    rig.session.ask(order("a", "r2"))
+    rig.let(3)
+    rig.until(lambda: rig.recorder.ends("a") == ["cancelled", "done"])
+    assert len(rig.explainer.asked) == 1, "it did not begin again"
+
+
+def test_a_suspended_run_of_other_weights_begins_again(rig: Rig) -> None:
+    rig.explainer.count = 4
+    rig.session.ask(order("a", "r1"))
+    rig.let(2)
+    rig.until(lambda: ("estimate", "a", 2) in rig.recorder.told)
+    rig.session.cancel("r1", keep=True)
+    rig.explainer.moved = True
+    rig.let(1)
+    rig.session.ask(order("a", "r2"))
+    rig.let(4)
+    rig.until(lambda: rig.recorder.ends("a") == ["cancelled", "done"])
+    assert len(rig.explainer.asked) == 2
+    assert ("refreshed", "", None) in rig.recorder.told
+
+
+def test_a_run_without_an_estimate_leaves_nothing_to_keep(rig: Rig) -> None:
+    rig.session.ask(order("a", "r1"))
+    rig.reach_gate()
+    rig.session.cancel("r1", keep=True)
+    assert rig.recorder.told[-1] == ("cancelled", "a", "r1")
+    assert rig.session.suspended is None

@@ -38,17 +38,18 @@ def settle(widget: sw.SaliencyWidget) -> None:
 
 def test_it_is_complete_when_it_is_made(make: Any, model: Small) -> None:
     widget = make()
+    widget.wait(20)
     logits = model(torch.from_numpy(widget._explainer.prepared.input.numpy())[None])[0]
     best = int(logits.argmax())
     assert widget.shown == f"gradient/logit/{best}"
-    says = widget._info["prediction"]
+    says = widget._info["subjects"][0]["prediction"]
     assert [one["index"] for one in says] == logits.argsort(descending=True)[:5].tolist()
     assert says[0]["label"] == LABELS[best]
     np.testing.assert_allclose(
         [one["probability"] for one in says], logits.softmax(0).sort().values.flip(0)[:5].detach(), rtol=1e-5
     )
-    assert widget._info["picture"] == {"height": 20, "width": 24}
-    assert len(widget._image) == 20 * 24 * 3
+    assert widget._info["subjects"][0]["picture"] == {"height": 20, "width": 24}
+    assert len(widget._images[0]) == 20 * 24 * 3
     assert widget._status["state"] == "idle"
     assert widget.attribution.target.index == best
     widget.wait(1)
@@ -68,9 +69,9 @@ def test_the_five_most_probable_classes_are_computed_ahead(make: Any) -> None:
     widget = make()
     settle(widget)
     assert {one["key"] for one in widget._maps} == {
-        f"gradient/logit/{one['index']}" for one in widget._info["prediction"]
+        f"gradient/logit/{one['index']}" for one in widget._info["subjects"][0]["prediction"]
     }
-    assert widget.shown == f"gradient/logit/{widget._info['prediction'][0]['index']}"
+    assert widget.shown == f"gradient/logit/{widget._info['subjects'][0]['prediction'][0]['index']}"
 
 
 def test_a_request_is_accepted_computed_put_into_a_slot_and_only_then_done(
@@ -105,7 +106,7 @@ def test_what_is_held_is_done_at_once(make: Any) -> None:
     widget = make()
     settle(widget)
     widget.comm.sent.clear()
-    index = widget._info["prediction"][1]["index"]
+    index = widget._info["subjects"][0]["prediction"][1]["index"]
     widget.comm.receive(request(index, "r9"))
     assert [one["kind"] for one in widget.comm.custom("r9")] == ["accepted", "done"]
 
@@ -242,7 +243,9 @@ def test_a_list_of_targets_shows_the_first_and_computes_all(make: Any) -> None:
 
 def unheld(widget: sw.SaliencyWidget) -> int:
     """A class whose map the widget does not hold."""
-    return next(i for i in range(widget._info["classes"]) if f"gradient/logit/{i}" not in widget.attributions)
+    return next(
+        i for i in range(widget._info["subjects"][0]["classes"]) if f"gradient/logit/{i}" not in widget.attributions
+    )
 
 
 class Moody(Small):
@@ -317,7 +320,7 @@ def test_a_model_in_training_mode_is_warned_about_and_left_in_it(make: Any, mode
         widget = make()
     assert caught[0].filename.endswith("conftest.py"), "it points at the line that made the widget"
     assert all(module.training for module in model.modules())
-    assert "training mode" in widget._info["notes"][0]
+    assert "training mode" in widget._info["subjects"][0]["notes"][0]
 
 
 def test_a_closed_widget_lets_its_model_and_maps_go(monkeypatch: pytest.MonkeyPatch, make: Any, picture: Any) -> None:
@@ -407,7 +410,7 @@ def test_partial_maps_travel_with_credit_and_the_final_one_always_arrives(
 
 def test_its_repr_says_what_the_model_says(make: Any) -> None:
     widget = make()
-    assert widget._info["prediction"][0]["label"] in repr(widget)
+    assert widget._info["subjects"][0]["prediction"][0]["label"] in repr(widget)
 
 
 def test_its_figure_shows_the_sign_and_clip_on_display(make: Any) -> None:
@@ -418,13 +421,15 @@ def test_its_figure_shows_the_sign_and_clip_on_display(make: Any) -> None:
 
 
 def test_an_error_is_over_when_something_else_is_chosen(make: Any, picture: Any) -> None:
-    model = Small().eval()
-    widget = make(model, picture)
+    widget = make(Moody().eval(), picture)
     settle(widget)
-    held = [one["index"] for one in widget._info["prediction"]]
-    model.head.weight.data = model.head.weight.data.new_zeros((7, 3))
-    widget.comm.receive(request(unheld(widget)))
-    widget.comm.until(lambda: any(one["kind"] == "error" for one in widget.comm.custom("r1")))
+    held = [one["index"] for one in widget._info["subjects"][0]["prediction"]]
+    Moody.angry = True
+    try:
+        widget.comm.receive(request(unheld(widget)))
+        widget.comm.until(lambda: any(one["kind"] == "error" for one in widget.comm.custom("r1")))
+    finally:
+        Moody.angry = False
     assert widget._status["state"] == "error"
     widget.target = held[1]
     assert widget._status["state"] == "idle"
@@ -549,8 +554,8 @@ def test_a_score_of_a_model_that_has_no_classes(make: Any, picture: Any) -> None
     widget = make(model, picture, target=score, labels=None, inputs={"scale": torch.tensor([2.0])})
     assert widget.attribution.target.text == "mean of cat"
     assert widget.attribution.probability is None
-    assert widget._info["prediction"] == []
-    assert widget._info["classes"] == 0
+    assert widget._info["subjects"][0]["prediction"] == []
+    assert widget._info["subjects"][0]["classes"] == 0
     assert widget.target is score
     plain = sw.explain(model, picture, target=score, preprocess="none", inputs={"scale": torch.tensor([1.0])})
     np.testing.assert_allclose(widget.attribution.values, 2 * plain.values, rtol=1e-5, atol=1e-9)
@@ -573,8 +578,8 @@ def test_stopping_stops_what_is_computed_ahead_too_and_waiting_says_so(make: Any
         widget.wait(5)
     assert widget._session.current is None
     assert not widget._session._ahead
-    widget.target = widget._info["prediction"][1]["index"]
-    assert widget.wait(5).attribution.target.index == widget._info["prediction"][1]["index"]
+    widget.target = widget._info["subjects"][0]["prediction"][1]["index"]
+    assert widget.wait(5).attribution.target.index == widget._info["subjects"][0]["prediction"][1]["index"]
     widget.close()
     with pytest.raises(sw.SaliencyError, match="closed"):
         widget.wait(5)

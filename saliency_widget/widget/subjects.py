@@ -1,0 +1,197 @@
+"""The models and pictures of one widget: each model with each picture is a subject of its own."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from saliency_widget.errors import InputError
+from saliency_widget.methods.base import menu
+from saliency_widget.methods.controls import controls_of
+from saliency_widget.targets import KINDS
+from saliency_widget.widget.protocol import VERSION
+from saliency_widget.widget.state import plain, travelling_picture
+
+if TYPE_CHECKING:
+    from saliency_widget.explainer import Explainer
+
+_LONGEST_ORIGINAL = 2048
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which model and which picture, and the beginning of the keys of their maps."""
+
+    model: int
+    image: int
+    prefix: str
+
+
+class Subjects:
+    """Explainers by model and picture.
+
+    Parameters
+    ----------
+    explainers
+        A list for each model of one for each picture.
+    """
+
+    def __init__(self, explainers: Sequence[Sequence[Explainer]]) -> None:
+        self.rows = tuple(tuple(row) for row in explainers)
+        self._layers: dict[int, list[dict[str, Any]]] = {}
+        several = len(self.all) > 1
+        self._places = {
+            id(explainer): Place(i, j, f"{i}.{j}/" if several else "")
+            for i, row in enumerate(self.rows)
+            for j, explainer in enumerate(row)
+        }
+        names: list[tuple[str, ...]] = []
+        for row in self.rows:
+            for explainer in row:
+                if explainer.labels not in names:
+                    names.append(explainer.labels)
+        self._names = names
+
+    @property
+    def all(self) -> tuple[Explainer, ...]:
+        """All, in the order of :attr:`labels` and of the synced lists: the pictures of the first model come first."""
+        return tuple(explainer for row in self.rows for explainer in row)
+
+    @property
+    def models(self) -> int:
+        """How many models."""
+        return len(self.rows)
+
+    @property
+    def images(self) -> int:
+        """How many pictures."""
+        return len(self.rows[0])
+
+    @property
+    def labels(self) -> list[list[str]]:
+        """The lists of labels that there are, each once."""
+        return [list(names) for names in self._names]
+
+    def at(self, model: Any, image: Any) -> Explainer:
+        """The explainer of a model and a picture.
+
+        Raises
+        ------
+        InputError
+            There is no such model or picture.
+        """
+        for name, index, count in (("model_index", model, self.models), ("image_index", image, self.images)):
+            whole = isinstance(index, int) and not isinstance(index, bool)
+            if not whole or not 0 <= index < count:
+                raise InputError(name, index, f"is out of range: there {_are(count)}", f"Give 0 to {count - 1}.")
+        return self.rows[model][image]
+
+    def place(self, explainer: Explainer) -> Place:
+        """Where an explainer stands."""
+        return self._places[id(explainer)]
+
+    def pictures(self) -> list[bytes]:
+        """The pictures as they travel, RGB, one for each subject."""
+        return [travelling_picture(one.prepared.picture).tobytes() for one in self.all]
+
+    def originals(self) -> list[bytes]:
+        """The pictures as they were given, encoded; empty where there is none."""
+        return [_encoded(getattr(one.prepared, "original", None)) for one in self.rows[0]]
+
+    def look_for_layers(self, explainer: Explainer) -> bool:
+        """Find the layers that can be chosen; whether there is anything new to say."""
+        look = getattr(explainer, "layers", None)
+        if look is None or id(explainer) in self._layers:
+            return False
+        found = [{"name": name, "kind": kind, "grid": [int(side) for side in grid]} for name, kind, grid in look()]
+        self._layers[id(explainer)] = found
+        return bool(found)
+
+    def info(self) -> dict[str, Any]:
+        """What a front end must know of all of it."""
+        return {
+            "version": VERSION,
+            "methods": [
+                {
+                    "name": one.name,
+                    "label": one.label,
+                    "summary": one.summary,
+                    "parameters": [control.plain() for control in controls_of(one)],
+                }
+                for one in menu()
+            ],
+            "scores": [{"kind": kind, "label": kind} for kind in KINDS],
+            "models": _told_apart([row[0].model_name for row in self.rows], "model"),
+            "images": _told_apart([getattr(one.prepared, "name", "") for one in self.rows[0]], "image"),
+            "subjects": [self._subject(explainer) for explainer in self.all],
+        }
+
+    def _subject(self, explainer: Explainer) -> dict[str, Any]:
+        place = self.place(explainer)
+        prepared = explainer.prepared
+        height, width = travelling_picture(prepared.picture).shape[:2]
+        return {
+            "model": place.model,
+            "image": place.image,
+            "model_name": explainer.model_name,
+            "image_name": getattr(prepared, "name", ""),
+            "picture": {"height": height, "width": width},
+            "original": _geometry(prepared),
+            "channels": list(prepared.channels),
+            "classes": explainer.classes,
+            "prediction": [
+                {
+                    "index": one.index,
+                    "label": one.label,
+                    "score": plain(one.score),
+                    "probability": plain(one.probability),
+                }
+                for one in explainer.prediction
+            ],
+            "probability": explainer.probability_kind,
+            "preprocess": prepared.source,
+            "score_kind": "logit",
+            "labels": self._names.index(explainer.labels),
+            "layers": self._layers.get(id(explainer), []),
+            "notes": list(explainer.notes),
+        }
+
+
+def _are(count: int) -> str:
+    return "is one" if count == 1 else f"are {count}"
+
+
+def _told_apart(names: Sequence[str], word: str) -> list[str]:
+    """Names with their number where two are the same, or where there is none."""
+    if len(names) == 1:
+        return list(names)
+    return [
+        name if name and names.count(name) == 1 else f"{name or word} {number + 1}".strip()
+        for number, name in enumerate(names)
+    ]
+
+
+def _geometry(prepared: Any) -> dict[str, Any] | None:
+    geometry = getattr(prepared, "geometry", None)
+    if geometry is None:
+        return None
+    box = [round(float(side), 4) for side in geometry.box]
+    return {"height": int(geometry.height), "width": int(geometry.width), "box": box}
+
+
+def _encoded(picture: Any) -> bytes:
+    if picture is None:
+        return b""
+    from PIL import Image
+
+    small = picture
+    longest = max(picture.size)
+    if longest > _LONGEST_ORIGINAL:
+        scale = _LONGEST_ORIGINAL / longest
+        size = tuple(max(1, round(side * scale)) for side in picture.size)
+        small = picture.resize(size, Image.Resampling.LANCZOS)
+    stream = io.BytesIO()
+    small.convert("RGB").save(stream, "JPEG", quality=92)
+    return stream.getvalue()
