@@ -21,6 +21,7 @@ from saliency_widget.engine.problem import Problem
 from saliency_widget.engine.shadow import Shadow, shadow_of
 from saliency_widget.errors import ModelError
 from saliency_widget.methods.base import Estimate, Method
+from saliency_widget.methods.baselines import make_baseline, several
 from saliency_widget.models.arrays import misfit
 from saliency_widget.models.labels import labels_for, read_labels
 from saliency_widget.models.preprocess import Prepared, prepare
@@ -28,6 +29,7 @@ from saliency_widget.models.unwrap import describe
 from saliency_widget.targets import Target, as_target
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from torch import Tensor
 
 TOP = 5
@@ -160,6 +162,19 @@ class Explainer:
         self._predict()
         self._rank()
         return True
+
+    def compared_with(self, method: Method) -> npt.NDArray[np.uint8] | None:
+        """The picture a method starts from, uint8 (H, W, 3); None where it has no baseline, or none for the eye."""
+        given = getattr(method, "baseline", None)
+        if given is None or len(self.prepared.channels) not in (1, 3):
+            return None
+        try:
+            made = make_baseline(several(given)[0], self.prepared.pixels, seed=getattr(method, "seed", 0))
+        except Exception:  # what does not fit is refused where it is used
+            return None
+        values = made.detach().to("cpu", torch.float32).clamp(0, 1).numpy()
+        picture: npt.NDArray[np.uint8] = np.floor(values * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0)
+        return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture
 
     def class_score(self, index: int) -> ClassScore:
         """What the model says of one class."""

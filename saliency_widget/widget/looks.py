@@ -46,10 +46,14 @@ class Looks(Synced):
     photo = t.Enum(["grey", "colour"], "grey", help="The photograph under the map.").tag(sync=True)
     cells = t.Bool(False, help="Show the cells of a coarse map as they are.").tag(sync=True)
     frame = t.Enum(["model", "original"], "model", help="What the model saw, or the whole picture.").tag(sync=True)
-    viewport = t.List(default_value=[1.0, 0.5, 0.5], help="Zoom; row and column of the middle, 0 to 1.").tag(sync=True)
+    viewport: t.List[Any] = t.List(
+        default_value=[1.0, 0.5, 0.5], help="Zoom; row and column of the middle, 0 to 1."
+    ).tag(sync=True)
     scale = t.Enum(["own", "shared", "locked"], "own", help="Whose the end of the colours is.").tag(sync=True)
     level = t.Float(0.0, min=0, help="The value at the end of the colours where the scale is locked.").tag(sync=True)
-    pins = t.List(default_value=[], help="Places whose values stay on display, [row, column].").tag(sync=True)
+    pins: t.List[Any] = t.List(default_value=[], help="Places whose values stay on display, [row, column].").tag(
+        sync=True
+    )
 
     @t.validate("threshold", "clip", "opacity", "level")
     def _check_number(self, proposal: Any) -> Any:

@@ -9,12 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from saliency_widget.attribution import Attribution
 from saliency_widget.display.encode import Packed, shrink
-from saliency_widget.methods.baselines import make_baseline, several
 from saliency_widget.methods.plain import plain_parameters
 from saliency_widget.widget.wants import kind_of
 
@@ -76,19 +74,11 @@ def _figures(quality: Mapping[str, Any]) -> dict[str, float]:
 
 def baseline_of(order: Order) -> str | None:
     """A small picture of what the method compares with, a PNG in base64; None where it compares with nothing."""
-    given = getattr(order.method, "baseline", None)
-    prepared = order.explainer.prepared
-    if given is None or len(prepared.channels) not in (1, 3):
+    compared = order.explainer.compared_with(order.method)
+    if compared is None:
         return None
-    try:
-        first = several(given)[0]
-        pixels = make_baseline(first, prepared.pixels, seed=getattr(order.method, "seed", 0))
-    except Exception:  # what does not fit is refused where it is used
-        return None
-    values = pixels.detach().to("cpu", torch.float32).clamp(0, 1).numpy()
-    step = -(-max(values.shape[1:]) // _THUMBNAIL)
-    small = np.floor(values[:, ::step, ::step] * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0)
-    picture = Image.fromarray(small if small.shape[2] == 3 else small[..., 0])
+    step = -(-max(compared.shape[:2]) // _THUMBNAIL)
+    picture = Image.fromarray(np.ascontiguousarray(compared[::step, ::step]))
     stream = io.BytesIO()
     picture.save(stream, "PNG", optimize=True)
     return base64.b64encode(stream.getvalue()).decode("ascii")

@@ -86,7 +86,8 @@ class Subjects:
             whole = isinstance(index, int) and not isinstance(index, bool)
             if not whole or not 0 <= index < count:
                 raise InputError(name, index, f"is out of range: there {_are(count)}", f"Give 0 to {count - 1}.")
-        return self.rows[model][image]
+        explainer: Explainer = self.rows[model][image]
+        return explainer
 
     def place(self, explainer: Explainer) -> Place:
         """Where an explainer stands."""

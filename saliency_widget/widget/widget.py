@@ -106,7 +106,7 @@ class SaliencyWidget(Looks):
     score = t.Unicode("logit", help="Which kind of score.").tag(sync=True)
     method = t.Unicode("gradient", help="Name of the method.").tag(sync=True)
     parameters = t.Dict(help="The parameters of the method, by name.").tag(sync=True)
-    panels = t.List(default_value=[], help="What stands beside the map on display.").tag(sync=True)
+    panels: t.List[Any] = t.List(default_value=[], help="What stands beside the map on display.").tag(sync=True)
     locals().update({f"_slot_{number}": t.Bytes().tag(sync=True) for number in range(COUNT)})
 
     def __init__(
@@ -576,7 +576,7 @@ class SaliencyWidget(Looks):
         for name, value in looks.items():
             try:
                 self.traits()[name]._validate(self, value)
-            except t.TraitError as error:
+            except t.TraitError as error:  # noqa: PERF203  (few)
                 raise as_input_error(name, value, error) from error
 
     def _check_panels(self, panels: Any) -> list[dict[str, Any]]:
@@ -588,20 +588,23 @@ class SaliencyWidget(Looks):
         for one in panels:
             try:
                 wanted.append(wanted_of(self._order_of(one), self._subjects).plain)
-            except InputError as error:
+            except InputError as error:  # noqa: PERF203  (few)
                 raise InputError("panels", one, "cannot be shown", str(error)) from error
         return wanted
 
     def _look_further(self) -> None:
         """Find what can be chosen but takes its time, on the worker's thread."""
-        subjects = self._subjects
-        if subjects is not None and any([subjects.look_for_layers(explainer) for explainer in subjects.all]):
+        subjects: Subjects | None = self.__dict__.get("_subjects")
+        if subjects is None:
+            return
+        found = [subjects.look_for_layers(explainer) for explainer in subjects.all]
+        if any(found):
             with self._lock:
                 if not self._closed:
                     self._info = subjects.info()
 
     def _fetch_originals(self) -> None:
-        subjects = self._subjects
+        subjects: Subjects | None = self.__dict__.get("_subjects")
         if subjects is not None:
             originals = subjects.originals()
             with self._lock:

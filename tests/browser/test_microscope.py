@@ -1,4 +1,4 @@
-"""Each thing that the widget lets a person do, in a real JupyterLab: look, read, choose, view, compare, stream, remember."""
+"""Each thing that a person can do with the widget, in a real JupyterLab."""
 
 from __future__ import annotations
 
@@ -159,7 +159,8 @@ def test_partial_maps_come_stop_keeps_what_there_is_and_go_on_refines_it(open_la
     again.wait_for()
     done, final = lab.ask(
         2,
-        'import json; m = [m for m in w._maps if m["key"] == w.shown][0]; print("JSON" + json.dumps([m["done"], m["final"]]))',
+        "import json; m = [m for m in w._maps if m['key'] == w.shown][0];"
+        " print('JSON' + json.dumps([m['done'], m['final']]))",
     )
     assert 0 < done < 400
     assert not final

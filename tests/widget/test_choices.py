@@ -205,7 +205,7 @@ def test_each_model_with_each_image_is_a_subject(make: Any, picture: Any) -> Non
     truth = sw.explain(models[1], other, target=3, preprocess="none")
     assert widget.shown == "1.1/gradient/logit/3"
     np.testing.assert_array_equal(widget.attribution.values, truth.values)
-    with pytest.raises(traitlets.TraitError, match="class_index|target"):
+    with pytest.raises(traitlets.TraitError, match=r"class_index|target"):
         widget.class_index = 6
 
 
