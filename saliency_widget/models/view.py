@@ -51,8 +51,8 @@ def check_view(found: Geometry, picture: Image.Image, output: Tensor) -> None:
     channel = output[int(thinned.std(dim=1).argmax())]
     plane = Image.fromarray(channel.float().numpy())
     seen = _brought(plane, (ends[0], ends[1], ends[2], ends[3]), grid)
-    colours = [_brought(band, (top, left, bottom, right), grid) for band in picture.split()]
-    parts = np.stack([*(colour.ravel() for colour in colours), np.ones(seen.size)], axis=1)
+    colours = _brought(picture, (top, left, bottom, right), grid).reshape(seen.size, 3)
+    parts = np.concatenate([colours, np.ones((seen.size, 1))], axis=1)
     target = seen.ravel()
     spread = float(target.std())
     if spread <= _FLAT * max(float(thinned.abs().max()), 1e-12) or min(cells) < 6:
@@ -73,8 +73,9 @@ def check_view(found: Geometry, picture: Image.Image, output: Tensor) -> None:
         raise Refused(_ELSEWHERE)
 
 
-def _brought(plane: Image.Image, box: tuple[float, float, float, float], size: tuple[int, int]) -> Floats:
-    """Values (rows, columns) of a grid of cells over (top, left, bottom, right), each a mean over its surroundings."""
+def _brought(picture: Image.Image, box: tuple[float, float, float, float], size: tuple[int, int]) -> Floats:
+    """Values of a grid of cells over (top, left, bottom, right): (rows, columns), or that with three colours."""
     top, left, bottom, right = box
-    edges = (max(left, 0.0), max(top, 0.0), min(right, float(plane.width)), min(bottom, float(plane.height)))
-    return np.asarray(plane.resize(size, Image.Resampling.BILINEAR, box=edges), dtype=np.float64)
+    edges = (max(left, 0.0), max(top, 0.0), min(right, float(picture.width)), min(bottom, float(picture.height)))
+    resized = picture.resize(size, Image.Resampling.BILINEAR, box=edges, reducing_gap=3.0)
+    return np.asarray(resized, dtype=np.float64)
