@@ -183,9 +183,9 @@ class Reader:
 
         with replica.computing(), calling(replica, tap.name, cut, only=tap.calls):
             outputs = self._forward(replica, rows.detach(), count)
-            if not leaves or not outputs.requires_grad:
-                raise _Missed
             scores = self._score(outputs)
+            if not leaves or not scores.requires_grad:
+                raise _Missed
             gradients = self._plan.gradients(scores, leaves[0])
             if gradients is None:
                 raise _Missed

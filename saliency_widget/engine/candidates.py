@@ -83,9 +83,9 @@ class Survey:
                         handle = module.register_forward_hook(self._hook(name))
                         stack.callback(handle.remove)
             outputs = forward(replica, row.detach().requires_grad_(), 1)
-        if not outputs.requires_grad:
-            raise ModelError(_NO_PATH)
         scores = score(outputs)
+        if not scores.requires_grad:
+            raise ModelError(_NO_PATH)
         # No two scores may cancel, as the two directions of one contrast would.
         weights = torch.linspace(1.0, 1.7, scores.shape[1], device=scores.device, dtype=scores.dtype)
         self._total = (scores * weights).sum()

@@ -6,7 +6,8 @@ import platform
 import time
 from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -48,6 +49,24 @@ class ClassScore:
     label: str
     score: float
     probability: float
+
+
+class LayerChoice(NamedTuple):
+    """A layer that a class activation map can be made of.
+
+    Attributes
+    ----------
+    name
+        Dotted, as the methods take it for ``layer``.
+    kind
+        The name of its class.
+    grid
+        (height, width) in cells.
+    """
+
+    name: str
+    kind: str
+    grid: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +150,8 @@ class Explainer:
         self._rank()
         training = (TRAINING_MODE,) if self.shadow.was_training else ()
         self.notes: tuple[str, ...] = (*training, *self.prepared.doubts)
+        self._layers: tuple[LayerChoice, ...] | None = None
+        self._listing = Lock()
 
     def _predict(self, image: Any = None) -> None:
         self.weights = self.content()
@@ -203,6 +224,45 @@ class Explainer:
         problem = Problem(self.shadow, self.prepared, (wanted,), inputs=self.inputs)
         problem.scores(problem.pixels[None])
         return wanted
+
+    def layers(self, target: Any = None) -> tuple[LayerChoice, ...]:
+        """The layers that a class activation map can be made of, from the input to the output.
+
+        Each returns activations on a spatial grid, on which the score depends. Costs one forward and one backward pass
+        when it is first asked for; the answer for the prediction is kept.
+
+        Parameters
+        ----------
+        target
+            The score, as for :func:`~saliency_widget.explain`; None is the prediction.
+
+        Returns
+        -------
+        tuple of LayerChoice
+            Empty where there is none, where the model's layers cannot be heard, as in a ScriptModule, and where there
+            are no classes and no target is given.
+
+        Raises
+        ------
+        InputError
+            There is no such target.
+        """
+        if target is not None:
+            return self._listed(self.resolve(target))
+        if not self.classes:
+            return ()
+        with self._listing:
+            if self._layers is None:
+                self._layers = self._listed(self.resolve(None))
+            return self._layers
+
+    def _listed(self, target: Target) -> tuple[LayerChoice, ...]:
+        problem = Problem(self.shadow, self.prepared, (target,), inputs=self.inputs)
+        try:
+            found = problem.layers()
+        except ModelError:  # no gradient leads from the score to the picture, so none to a layer either
+            return ()
+        return tuple(LayerChoice(one.name, one.kind, (one.grid.height, one.grid.width)) for one in found if one.used)
 
     def steps(
         self, targets: Sequence[Target], method: Method, *, stop: Callable[[], bool] | None = None

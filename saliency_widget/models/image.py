@@ -6,7 +6,7 @@ import os
 import re
 import struct
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -46,11 +46,14 @@ class LoadedImage:
         (C, H, W) floats on the CPU, a copy of what was given.
     notes
         What was done to the picture, in words.
+    name
+        That of its file, without the folders; "" where there is none.
     """
 
     picture: Image.Image | None
     tensor: Tensor | None
     notes: tuple[str, ...] = ()
+    name: str = ""
 
     @property
     def original_size(self) -> tuple[int, int] | None:
@@ -80,9 +83,9 @@ def load_image(image: object) -> LoadedImage:
         For whatever cannot be read; nothing is ever downloaded.
     """
     if isinstance(image, (str, os.PathLike)):
-        return _from_path(image)
+        return replace(_from_path(image), name=Path(os.fsdecode(image)).name)
     if isinstance(image, Image.Image):
-        return _from_pil(image, shown(image))
+        return replace(_from_pil(image, shown(image)), name=_file_name(image))
     if isinstance(image, np.ndarray):
         picture, notes = array_to_picture(image)
         return _flatten(picture, notes)
@@ -99,6 +102,12 @@ def load_image(image: object) -> LoadedImage:
             _ARGUMENT, shown(image), "is raw bytes", "Decode them first: PIL.Image.open(io.BytesIO(data))."
         )
     raise InputError(_ARGUMENT, shown(image), f"is {article(type(image).__name__)}, not an image", f"Give {_KINDS}.")
+
+
+def _file_name(image: Image.Image) -> str:
+    """The name of the file that PIL opened; it is "" for one in memory."""
+    known = getattr(image, "filename", "")
+    return Path(os.fsdecode(known)).name if isinstance(known, (str, bytes, os.PathLike)) else ""
 
 
 def _from_path(given: str | os.PathLike[str]) -> LoadedImage:

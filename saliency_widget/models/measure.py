@@ -98,10 +98,10 @@ def measure(transform: Transform, picture: Image.Image) -> Measured:
     about 1e-7 relative.
     """
     with torch.inference_mode(False), torch.no_grad(), KeptRandomness() as randomness:
-        output = _run(transform, picture, randomness)
+        output = run(transform, picture, randomness)
         runs = 1 + (_REPEATS if randomness.moved() else 0)
         for _ in range(runs):
-            if not _same(output, _run(transform, picture, randomness)):
+            if not _same(output, run(transform, picture, randomness)):
                 raise _random(transform)
         bad = int(output.numel() - torch.isfinite(output).sum())
         if bad:
@@ -135,10 +135,10 @@ def _colours(transform: Transform, size: tuple[int, int], randomness: KeptRandom
         sizes = [small, size]
     for probe in sizes:
         try:
-            solids = [_thin(_run(transform, Image.new("RGB", probe, colour), randomness)) for colour in _SOLIDS]
+            solids = [_thin(run(transform, Image.new("RGB", probe, colour), randomness)) for colour in _SOLIDS]
             ramp, half = _ramp(probe)
-            ramps = [_thin(_run(transform, ramp, randomness)) for _ in range(4)]
-            halved = _thin(_run(transform, half, randomness))
+            ramps = [_thin(run(transform, ramp, randomness)) for _ in range(4)]
+            halved = _thin(run(transform, half, randomness))
             break
         except InputError as error:
             failure = error
@@ -194,7 +194,14 @@ def _fit(solids: list[Tensor], ramp: Tensor, halved: Tensor) -> ColourMap | str:
     return colours
 
 
-def _run(transform: Transform, picture: Image.Image, randomness: KeptRandomness) -> Tensor:
+def run(transform: Transform, picture: Image.Image, randomness: KeptRandomness) -> Tensor:
+    """Return (C, H, W) floats of what a transform makes of a copy of a picture.
+
+    Raises
+    ------
+    InputError
+        The transform raises, or returns something else.
+    """
     try:
         output = randomness.run(transform, picture.copy())
     except InputError:

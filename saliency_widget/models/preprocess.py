@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from saliency_widget.errors import InputError
+from saliency_widget.models.geometry import Geometry
 from saliency_widget.models.image import load_image
 from saliency_widget.models.measure import ColourMap, Transform, measure, measure_colours
+from saliency_widget.models.place import Place
 from saliency_widget.models.presets import PRESETS, Preprocess
 from saliency_widget.models.stated import Stated, check_fit, stated
 from saliency_widget.models.unwrap import unwrap
@@ -48,6 +51,12 @@ class Prepared:
         (height, width) of the upright picture before preprocessing; None for a tensor.
     doubts
         What a user should be warned of, in sentences.
+    original
+        The upright picture before preprocessing, mode RGB; None for a tensor.
+    name
+        A short name of the image: that of its file; "" where there is none.
+    place
+        Where the picture lies in the original, not measured yet; :attr:`geometry` measures it.
     """
 
     input: Tensor
@@ -60,6 +69,26 @@ class Prepared:
     source: str
     original_size: tuple[int, int] | None
     doubts: tuple[str, ...] = ()
+    original: Image.Image | None = field(default=None, repr=False)
+    name: str = ""
+    place: Place | None = field(default=None, repr=False)
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """Which rectangle of the original the picture covers; None for a tensor, and where it cannot be measured.
+
+        Runs the preprocessing on a few pictures when it is first asked for.
+        """
+        found = None if self.place is None else self.place.found
+        return found if isinstance(found, Geometry) else None
+
+    @property
+    def geometry_reason(self) -> str:
+        """Why there is no :attr:`geometry`, as a sentence; "" where there is one."""
+        if self.place is None:
+            return "A tensor has no original picture." if self.original is None else "The geometry is not known."
+        found = self.place.found
+        return f"The preprocessing {found}." if isinstance(found, str) else ""
 
 
 def prepare(image: object, model: nn.Module, preprocess: object = None) -> Prepared:
@@ -107,7 +136,9 @@ def _prepare(image: object, inner: nn.Module, preprocess: object) -> Prepared:
     elif own is None and not isinstance(preprocess, (str, Preprocess)):
         source += f" ({_words(measured.colours)})"
     source = "; ".join((source, *loaded.notes))
-    return _prepared(measured.output, measured.colours, source, loaded.original_size)
+    place = Place(transform, measured.colours, loaded.picture, measured.output)
+    made = _prepared(measured.output, measured.colours, source, loaded.original_size)
+    return replace(made, original=loaded.picture, name=loaded.name, place=place)
 
 
 def _from_tensor(value: Tensor, own: Stated | None, transform: Transform | None, source: str) -> Prepared:
