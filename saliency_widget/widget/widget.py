@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import traitlets as t
 
 from saliency_widget.attribution import Attribution
+from saliency_widget.display.colours import table_names
 from saliency_widget.display.encode import encode_half
 from saliency_widget.errors import InputError, SaliencyError
 from saliency_widget.explainer import Explainer, make_subjects
@@ -304,8 +305,14 @@ class SaliencyWidget(Looks):
                 self._session.ask(self._orders[self.shown])
 
     def figure(self) -> Any:
-        """A matplotlib figure of the map on display, as it is shown."""
-        return self.attribution.plot(self.sign, clip=self.clip)
+        """A matplotlib figure of the map on display, in the colours and with the reduction in which it is shown."""
+        attribution = self.attribution
+        # A table of the other kind, or a channel that this map does not have, is not what is shown either.
+        colormap = self.colormap if self.colormap in table_names(self.sign) else None
+        channel = self.reduction.isdigit() and int(self.reduction) >= len(attribution.values)
+        reduce = None if self.reduction == "default" or channel else self.reduction
+        between = "cells" if self.cells else "smooth"
+        return attribution.plot(self.sign, clip=self.clip, reduce=reduce, colormap=colormap, between=between)
 
     def close(self) -> None:
         """Stop all work, let the models and the maps go, and remove the widget from the page."""

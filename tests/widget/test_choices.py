@@ -420,3 +420,12 @@ def test_the_labels_of_the_models_are_theirs(make: Any, picture: Any) -> None:
     widget = make([Small().eval(), Small().eval()], picture)
     assert widget._labels == [LABELS]
     assert {one["labels"] for one in widget._info["subjects"]} == {0}
+
+
+def test_its_figure_is_what_is_shown(make: Any) -> None:
+    widget = make(sign="positive", reduction="1", colormap="jet", clip=95)
+    texts = " ".join(text.get_text() for text in widget.figure().findobj(lambda artist: hasattr(artist, "get_text")))
+    assert "95th percentile" in texts
+    assert "not uniform" in texts
+    widget.view = {"reduction": "7", "colormap": "blue-orange"}
+    assert widget.figure() is not None
