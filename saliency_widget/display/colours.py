@@ -34,7 +34,15 @@ def _file() -> dict[str, Any]:
 
 @cache
 def _tables(kind: str) -> dict[str, RgbPicture]:
-    return {name: np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 3) for name, text in _file()[kind].items()}
+    return {name: _undiffered(text) for name, text in _file()[kind].items()}
+
+
+def _undiffered(text: str) -> RgbPicture:
+    """The entries; the file holds what each of them adds to the one before it, modulo 256."""
+    added = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 3)
+    table: RgbPicture = np.cumsum(added, axis=0, dtype=np.uint8)
+    table.setflags(write=False)
+    return table
 
 
 def _known(sign: Sign) -> dict[str, RgbPicture]:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import traitlets as t
 
 from saliency_widget.attribution import Attribution
+from saliency_widget.display.cells import Between
 from saliency_widget.display.colours import table_names
 from saliency_widget.display.encode import encode_half
 from saliency_widget.errors import InputError, SaliencyError
@@ -311,7 +312,7 @@ class SaliencyWidget(Looks):
         colormap = self.colormap if self.colormap in table_names(self.sign) else None
         channel = self.reduction.isdigit() and int(self.reduction) >= len(attribution.values)
         reduce = None if self.reduction == "default" or channel else self.reduction
-        between = "cells" if self.cells else "smooth"
+        between: Between = "cells" if self.cells else "smooth"
         return attribution.plot(self.sign, clip=self.clip, reduce=reduce, colormap=colormap, between=between)
 
     def close(self) -> None:

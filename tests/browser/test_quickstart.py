@@ -27,7 +27,7 @@ def test_the_quickstart_runs_from_top_to_bottom(context: BrowserContext, server:
 
 def test_the_prediction_is_said_and_is_a_cat(quick: tuple[Lab, Widget]) -> None:
     lab, widget = quick
-    best = lab.ask(1, 'import json; print("JSON" + json.dumps(w._info["prediction"][:3]))')
+    best = lab.ask(1, 'import json; print("JSON" + json.dumps(w._info["subjects"][0]["prediction"][:3]))')
     # Everything lies in a shadow root, which inner_text does not enter.
     text = widget.root.locator(".stage").evaluate("stage => stage.getRootNode().textContent")
     for one in best:

@@ -20,7 +20,10 @@ const parsed = new Map<string, Table>();
 function parse(name: string, hex: string): Table {
   const entries = hex.length / 6;
   const rgb = new Uint8Array(3 * entries);
-  for (let i = 0; i < rgb.length; i++) rgb[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+  // What each entry adds to the one before it, modulo 256.
+  for (let i = 0; i < rgb.length; i++) {
+    rgb[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16) + (rgb[i - 3] ?? 0);
+  }
   const rgba = new Uint8Array(4 * entries).fill(255);
   for (let i = 0; i < entries; i++) rgba.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
   return { name, rgb, packed: new Uint32Array(rgba.buffer) };
