@@ -78,9 +78,9 @@ export class Combobox {
   }
 
   /** `name` is what stands in the box when nobody types. */
-  update(choices: Choices, name: string): void {
+  update(choices: Choices, name: string, empty = `Search ${count(choices.labels.count)} classes`): void {
     this.#choices = choices;
-    setAttribute(this.#input, "placeholder", `Search ${count(choices.labels.count)} classes`);
+    setAttribute(this.#input, "placeholder", empty);
     if (name === this.#name) return;
     this.#name = name;
     if (!this.#open) this.#restore();

@@ -99,6 +99,8 @@ export class Controls {
     for (const [sign, says] of [
       ["absolute", "How strongly the score depends on each place"],
       ["signed", "Where more would raise the score, and where it would lower it"],
+      ["positive", "Only where more would raise the score"],
+      ["negative", "Only where more would lower the score"],
     ] as const) {
       const radio = make("input", { type: "radio", name, value: sign, title: says });
       radio.addEventListener(

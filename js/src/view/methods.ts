@@ -19,7 +19,7 @@ export class Methods {
     const own = drawn?.header.method;
     const { methods: all } = store.traits.catalogue;
     const known = all.some((one) => one.name === own?.name);
-    const methods = own && !known ? [{ ...own, summary: "" }, ...all] : all;
+    const methods = own && !known ? [{ ...own, summary: "", parameters: [] }, ...all] : all;
     this.element.hidden = methods.length < 2;
     const listed = methods.map((one) => `${one.name} ${one.label}`).join("\n");
     if (listed !== this.#listed) {

@@ -1,4 +1,5 @@
 import { count, number3, percent, seconds, shorten } from "../map/format";
+import type { Header } from "../map/header";
 import type { Store } from "../state/store";
 import type { Trouble } from "../state/traits";
 import type { Drawn } from "./scene";
@@ -16,6 +17,8 @@ export interface Notice {
   /** Whether what is shown is not what was asked for last. */
   readonly old: boolean;
   readonly stop: boolean;
+  /** What can be done about the map on display: "Go on", "Compute again"; "" where nothing is to be done. */
+  readonly again: string;
   readonly trouble: Trouble | null;
 }
 
@@ -31,7 +34,7 @@ export function noticeOf(store: Store, drawn: Drawn | null): Notice {
   const subject = drawn ? shorten(drawn.names.subject, 120) : "No map yet";
   const progress = store.partial ? progressWords(store) : "";
   const about = drawn ? [drawn.names.about, progress].filter(Boolean).join(", ") : "";
-  const notice = { subject, about, hint: "", old: false, stop: false, trouble: null };
+  const notice = { subject, about, hint: "", old: false, stop: false, again: "", trouble: null };
   const still = drawn ? `still showing ${shorten(subject)}` : "";
   const computing = computingWords(store, drawn !== null);
   if (computing) {
@@ -47,7 +50,8 @@ export function noticeOf(store: Store, drawn: Drawn | null): Notice {
   if (store.gone) return { ...notice, line: GONE };
   const trouble = troubleOf(store);
   if (!drawn) return { ...notice, line: emptyLine(store), trouble };
-  return { ...notice, line: detailsOf(drawn), hint: hintOf(store, drawn), trouble };
+  const again = store.canAsk ? againWord(drawn) : "";
+  return { ...notice, line: detailsOf(drawn), hint: hintOf(store, drawn), again, trouble };
 }
 
 /** The whole title in one piece, for speech. */
@@ -87,7 +91,11 @@ function computingWords(store: Store, drawn: boolean): { words: string; stop: bo
 
 function progressWords(store: Store): string {
   const { flight } = store.protocol;
-  return flight && flight.total > 1 ? `${count(flight.done)} of ${count(flight.total)}` : "";
+  if (!flight || flight.aside || flight.total <= 1) return "";
+  const parts = [`${count(flight.done)} of ${count(flight.total)}`];
+  if (flight.seconds !== null) parts.push(seconds(flight.seconds));
+  const figures = store.partial ? figuresOf(store.partial.header) : [];
+  return [...parts, ...figures.map((one) => one.words)].join(", ");
 }
 
 function emptyLine(store: Store): string {
@@ -101,6 +109,8 @@ function detailsOf(drawn: Drawn): string {
   if (field.finite === 0) return `No ${placeWord(drawn)} has a number: the map is not finite anywhere.`;
   if (field.zero) return header.method.name === "gradient" ? ZERO : "Every value of this map is zero.";
   const parts: string[] = [];
+  if (header.outdated) parts.push("The weights have changed since");
+  if (!header.final) parts.push(`stopped at ${count(header.done)} of ${count(header.total)}`);
   if (field.missing > 0) {
     const one = field.missing === 1;
     parts.push(
@@ -111,11 +121,55 @@ function detailsOf(drawn: Drawn): string {
   if (header.probability !== null && header.target.kind !== "probability") {
     parts.push(`probability ${percent(100 * header.probability)}`);
   }
+  parts.push(...figuresOf(header).map((one) => one.words));
+  if (header.snapshot) parts.push("the weights changed meanwhile: of one moment of them");
   return parts.join(" · ");
 }
 
 function hintOf(store: Store, { header }: Drawn): string {
   const parts = [scoreExplained(header.target.kind, store.traits.info(header.model, header.image))];
   if (header.seconds !== null) parts.push(`Computed in ${seconds(header.seconds)}.`);
+  parts.push(...figuresOf(header).map((one) => one.hint));
   return parts.filter(Boolean).join(" ");
+}
+
+function againWord({ header }: Drawn): string {
+  if (header.outdated) return "Compute again";
+  return header.final ? "" : "Go on";
+}
+
+interface Figure {
+  readonly words: string;
+  readonly hint: string;
+}
+
+const FIGURES: readonly (readonly [string, (value: number) => string, string])[] = [
+  [
+    "agreement",
+    (value) => `halves agree ${value.toFixed(2)}`,
+    "Agreement: the rank correlation of the maps of two halves of the samples; 1 is the same, 0 is chance.",
+  ],
+  [
+    "standard_error",
+    (value) => `standard error ${percent(100 * value)}`,
+    "Standard error: how far chance may move the map, as a share of it.",
+  ],
+  [
+    "expected_error",
+    (value) => `expected error ${percent(100 * value)}`,
+    "Expected error: how far the integral may be off, as a share of the map.",
+  ],
+  [
+    "completeness_gap",
+    (value) => `completeness gap ${percent(100 * value)}`,
+    "Completeness gap: by how much the sum of the map misses the change of the score.",
+  ],
+];
+
+/** How sure a map is, by the figures its method gives; at most two, or the line says nothing any more. */
+export function figuresOf({ quality }: Header): Figure[] {
+  return FIGURES.flatMap(([name, words, hint]) => {
+    const value = quality[name];
+    return value === undefined ? [] : [{ words: words(value), hint }];
+  }).slice(0, 2);
 }

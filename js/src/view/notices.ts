@@ -13,6 +13,7 @@ export class Notices {
   readonly #line = make("p", { class: "quiet line", "data-field": "state" });
   readonly #alert = make("p", { class: "alert", role: "alert" });
   readonly #stop = make("button", { type: "button", class: "small" }, "Stop");
+  readonly #again = make("button", { type: "button", class: "small" }, "Go on");
   readonly #sentence = make("p");
   readonly #traceback = make("pre", { tabindex: 0, role: "region", "aria-label": "Traceback" });
   readonly #details = make("details", {}, make("summary", { class: "small" }, "Traceback"));
@@ -24,6 +25,7 @@ export class Notices {
     readonly leave: () => void,
   ) {
     this.#stop.addEventListener("click", () => store.stop(), { signal });
+    this.#again.addEventListener("click", () => store.goOn(), { signal });
     this.#details.append(make("div", { class: "sheet" }, this.#sentence, this.#traceback));
     this.#details.addEventListener(
       "toggle",
@@ -42,12 +44,20 @@ export class Notices {
       },
       { signal },
     );
-    const row = make("div", { class: "row" }, this.#line, this.#alert, this.#stop, this.#details);
+    const row = make(
+      "div",
+      { class: "row" },
+      this.#line,
+      this.#alert,
+      this.#stop,
+      this.#again,
+      this.#details,
+    );
     this.element = make("div", { class: "notices" }, this.#title, row);
   }
 
   update({ notice, drawn }: Scene): void {
-    const { subject, about, line, hint, stop, trouble } = notice;
+    const { subject, about, line, hint, stop, again, trouble } = notice;
     setText(this.#subject, subject);
     setText(this.#about, about && ` · ${about}`);
     setAttribute(this.#title, "title", shorten(titleOf(notice), 300));
@@ -64,6 +74,8 @@ export class Notices {
     this.#traceback.hidden = !trouble?.traceback;
     if (!failed) this.#details.open = false;
     this.#show(this.#stop, stop);
+    setText(this.#again, again || "Go on");
+    this.#show(this.#again, again !== "" && !failed);
     this.#show(this.#details, failed && (trouble.traceback !== "" || words.length > 80));
   }
 

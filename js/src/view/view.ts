@@ -3,19 +3,25 @@ import type { Store } from "../state/store";
 import { Announcer } from "./announcer";
 import { Bar } from "./bar";
 import { Classes } from "./classes";
+import { Compare } from "./compare";
 import { Controls } from "./controls";
 import { make, oncePerFrame, setAttribute } from "./dom";
 import { Header } from "./header";
 import { guardKeys } from "./keys";
+import { Looks } from "./looks";
 import { Methods } from "./methods";
 import { titleOf } from "./notice";
 import { Notices } from "./notices";
+import { Parameters } from "./parameters";
 import type { Place } from "./place";
+import { Question } from "./question";
 import { Readout } from "./readout";
 import { type Drawn, type Scene, sceneOf, strongestPlace } from "./scene";
 import { Stage } from "./stage";
 import { css } from "./styles";
+import { Subjects } from "./subjects";
 import { followTheme } from "./theme";
+import { Toolbar } from "./toolbar";
 import { keptWords, pictureWord } from "./words";
 
 const CAVEAT = "A map shows what the score is sensitive to, not what caused it.";
@@ -44,6 +50,12 @@ class View {
   readonly #controls: Controls;
   readonly #classes: Classes;
   readonly #methods: Methods;
+  readonly #subjects: Subjects;
+  readonly #question: Question;
+  readonly #parameters: Parameters;
+  readonly #looks: Looks;
+  readonly #compare: Compare;
+  readonly #toolbar: Toolbar;
   readonly #redraw: () => void;
   readonly #read: () => void;
   #scene: Scene | null = null;
@@ -69,18 +81,28 @@ class View {
     this.#controls = new Controls(store, signal);
     this.#classes = new Classes(store, signal);
     this.#methods = new Methods(store, signal);
+    this.#subjects = new Subjects(store, signal);
+    this.#question = new Question(store, signal);
+    this.#parameters = new Parameters(store, signal);
+    this.#looks = new Looks(store, signal);
+    this.#compare = new Compare(store, signal);
+    this.#toolbar = new Toolbar(store, signal);
     const picture = make("div", { class: "picture" });
     picture.append(this.#notices.element, this.#stage.element, this.#bar.element);
     picture.append(make("p", { class: "caveat" }, CAVEAT), this.#readout.element);
     const choices = make(
       "div",
       { class: "choices" },
+      this.#subjects.element,
       this.#classes.element,
-      this.#methods.element,
+      this.#question.element,
+      make("div", { class: "by" }, this.#methods.element, this.#parameters.element),
       this.#controls.element,
+      make("div", { class: "steps" }, this.#looks.element, this.#compare.element),
     );
     const columns = make("div", { class: "columns" }, picture, choices);
-    this.element.append(this.#header.element, columns, this.#announcer.element);
+    const top = make("div", { class: "top" }, this.#header.element, this.#toolbar.element);
+    this.element.append(top, this.#toolbar.help, columns, this.#announcer.element);
   }
 
   start(): void {
@@ -124,6 +146,12 @@ class View {
     this.#controls.update(scene);
     this.#classes.update(scene);
     this.#methods.update(scene);
+    this.#subjects.update(scene);
+    this.#question.update(scene);
+    this.#parameters.update(scene);
+    this.#looks.update(scene);
+    this.#compare.update(scene);
+    this.#toolbar.update(scene);
     this.#stage.describe(describe(scene));
     setAttribute(this.element, "aria-label", nameOf(scene));
     this.#speak(scene);

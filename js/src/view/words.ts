@@ -14,8 +14,12 @@ export interface Names {
 }
 
 export function namesOf(header: Header, labels: Labels): Names {
-  const { index, label, text } = header.target;
+  const { index, other, label, otherLabel, text } = header.target;
   const method = asWord(header.method.label);
+  if (index !== null && other !== null) {
+    const [one, two] = [labels.distinct(index, label), labels.distinct(other, otherLabel)];
+    return { subject: `${one} rather than ${two}`, about: method, score: `score of ${one} over ${two}` };
+  }
   if (index === null || !text.endsWith(label)) return { subject: text, about: method, score: text };
   const subject = labels.distinct(index, label);
   const score = text.slice(0, text.length - label.length) + subject;

@@ -1,0 +1,259 @@
+import { number3 } from "../map/format";
+import type { Control, Fields, Info } from "../map/header";
+import type { Store } from "../state/store";
+import { stable } from "../state/want";
+import { make, rootOf, setAttribute, setText, uniqueId } from "./dom";
+import { button } from "./fields";
+import type { Scene } from "./scene";
+
+/** A slider has at most so many steps; what has more is typed. */
+const STEPS = 1000;
+const AUTOMATIC = "chosen for the model";
+
+/** Controls for the parameters of the method, made from what the method declares. */
+export class Parameters {
+  readonly element: HTMLElement;
+  readonly #body = make("div", { class: "parameters" });
+  readonly #reset: HTMLButtonElement;
+  readonly #baseline = make("img", { class: "thumb", alt: "What the method compares the picture with" });
+  readonly #said: HTMLElement;
+  #made = "";
+  #rows: (Row & { readonly control: Control })[] = [];
+  #abort: AbortController | null = null;
+
+  constructor(
+    readonly store: Store,
+    readonly signal: AbortSignal,
+  ) {
+    signal.addEventListener("abort", () => this.#abort?.abort());
+    this.#reset = button("Usual values", signal, () => store.choose({ parameters: this.#usual() }));
+    this.#said = make("summary", {}, "Parameters");
+    const fold = make("div", { class: "fold" }, this.#body, this.#reset);
+    this.element = make("details", { class: "step" }, this.#said, fold);
+  }
+
+  update(scene: Scene): void {
+    const { store, info, drawn } = scene;
+    const controls = this.#controls();
+    this.element.hidden = controls.length === 0;
+    const made = stable([store.want.method, controls, info.layers]);
+    if (made !== this.#made) {
+      this.#made = made;
+      this.#build(controls, info);
+    }
+    const { parameters } = store.want;
+    for (const { control, show } of this.#rows) show(parameters[control.name] ?? null, info);
+    const changed = controls.filter(
+      (one) => stable(parameters[one.name] ?? null) !== stable(one.default ?? null),
+    );
+    const names = changed.map((one) => `${one.label.toLowerCase()} ${brief(parameters[one.name])}`);
+    setText(this.#said, names.length > 0 ? `Parameters: ${names.join(", ")}` : "Parameters");
+    this.#reset.disabled = changed.length === 0 || !store.can({ parameters: this.#usual() });
+    const png = drawn?.header.baseline ?? null;
+    this.#baseline.hidden = png === null;
+    if (png) setAttribute(this.#baseline, "src", `data:image/png;base64,${png}`);
+    for (const input of this.#body.querySelectorAll<HTMLInputElement | HTMLSelectElement>("input, select")) {
+      if (input.disabled === store.canAsk) input.disabled = !store.canAsk;
+    }
+  }
+
+  #controls(): readonly Control[] {
+    const { store } = this;
+    return store.traits.catalogue.methods.find((one) => one.name === store.want.method)?.parameters ?? [];
+  }
+
+  #usual(): Fields {
+    return Object.fromEntries(this.#controls().map((one) => [one.name, one.default]));
+  }
+
+  #build(controls: readonly Control[], info: Info): void {
+    this.#abort?.abort();
+    this.#abort = new AbortController();
+    const { signal } = this.#abort;
+    this.#rows = controls.map((control) => {
+      const choose = (value: unknown) => {
+        const { parameters } = this.store.want;
+        if (stable(parameters[control.name] ?? null) === stable(value)) return;
+        this.store.choose({ parameters: { ...this.#usual(), ...parameters, [control.name]: value } });
+      };
+      const { element, show } = rowOf(control, info, choose, signal);
+      setAttribute(element, "title", control.text || null);
+      return { control, element, show };
+    });
+    this.#body.replaceChildren(...this.#rows.map((row) => row.element));
+    const at = this.#rows.findIndex((row) => row.control.name === "baseline");
+    if (at >= 0) this.#body.children[at]!.append(this.#baseline);
+  }
+}
+
+interface Row {
+  readonly element: HTMLElement;
+  readonly show: (value: unknown, info: Info) => void;
+}
+
+function rowOf(control: Control, info: Info, choose: (value: unknown) => void, signal: AbortSignal): Row {
+  switch (control.kind) {
+    case "flag":
+      return flagRow(control, choose, signal);
+    case "choice":
+      return selectRow(control, control.options, choose, signal);
+    case "layer": {
+      const words = Object.fromEntries(
+        info.layers.map(({ name, kind, grid }) => [name, `${name} · ${kind} · ${grid[0]} × ${grid[1]}`]),
+      );
+      return selectRow({ ...control, optional: true }, Object.keys(words), choose, signal, words);
+    }
+    case "baseline":
+      return baselineRow(control, choose, signal);
+    case "integer":
+    case "number":
+      return numberRow(control, choose, signal);
+    default:
+      return textRow(control);
+  }
+}
+
+function named({ label }: Control, input: HTMLElement, ...more: HTMLElement[]): HTMLElement {
+  input.id = uniqueId("parameter");
+  return make("div", { class: "parameter" }, make("label", { for: input.id }, label), input, ...more);
+}
+
+function flagRow(control: Control, choose: (value: unknown) => void, signal: AbortSignal): Row {
+  const input = make("input", { type: "checkbox" });
+  input.addEventListener("change", () => choose(input.checked), { signal });
+  return { element: named(control, input), show: (value) => (input.checked = value === true) };
+}
+
+function selectRow(
+  control: Control,
+  options: readonly unknown[],
+  choose: (value: unknown) => void,
+  signal: AbortSignal,
+  words: Record<string, string> = {},
+): Row {
+  const select = make("select");
+  let listed: unknown[] = [];
+  const list = (value: unknown) => {
+    const own = options.some((one) => stable(one) === stable(value)) || (value === null && control.optional);
+    // What Python chose and no control offers stays, and can be come back to.
+    const all = [...(control.optional ? [null] : []), ...options, ...(own ? [] : [value])];
+    if (stable(all) === stable(listed)) return;
+    listed = all;
+    select.replaceChildren(
+      ...all.map((one, at) =>
+        make("option", { value: at }, one === null ? AUTOMATIC : (words[String(one)] ?? brief(one))),
+      ),
+    );
+  };
+  select.addEventListener("change", () => choose(listed[Number(select.value)] ?? null), { signal });
+  const show = (value: unknown) => {
+    list(value);
+    const at = String(listed.findIndex((one) => stable(one) === stable(value)));
+    if (select.value !== at) select.value = at;
+  };
+  return { element: named(control, select), show };
+}
+
+/** The names there are, or a colour. */
+function baselineRow(control: Control, choose: (value: unknown) => void, signal: AbortSignal): Row {
+  const colour = make("input", {
+    type: "color",
+    "aria-label": `${control.label}: a colour`,
+    title: "A colour",
+  });
+  colour.addEventListener(
+    "change",
+    () => choose([1, 3, 5].map((at) => Number.parseInt(colour.value.slice(at, at + 2), 16) / 255)),
+    { signal },
+  );
+  const { element, show } = selectRow(control, control.options, choose, signal);
+  element.append(colour);
+  return {
+    element,
+    show: (value, info) => {
+      show(value, info);
+      if (Array.isArray(value) && value.length === 3 && value.every((one) => typeof one === "number")) {
+        const hex = value.map((one) =>
+          Math.round(255 * one)
+            .toString(16)
+            .padStart(2, "0"),
+        );
+        colour.value = `#${hex.join("")}`;
+      }
+    },
+  };
+}
+
+function numberRow(control: Control, choose: (value: unknown) => void, signal: AbortSignal): Row {
+  const { least, most, optional } = control;
+  const whole = control.kind === "integer";
+  const step = control.step ?? (whole ? 1 : null);
+  const input = make("input", {
+    type: "number",
+    min: least,
+    max: null,
+    step: whole ? 1 : "any",
+    placeholder: optional ? "none" : null,
+  });
+  const ranged = least !== null && most !== null && step !== null && (most - least) / step <= STEPS;
+  const slider = ranged ? make("input", { type: "range", min: least, max: most, step, tabindex: -1 }) : null;
+  let shown: unknown = null;
+  input.addEventListener(
+    "change",
+    () => {
+      const value = input.valueAsNumber;
+      if (input.value === "" && optional) choose(null);
+      else if (Number.isFinite(value)) choose(bounded(whole ? Math.round(value) : value, least));
+      write();
+    },
+    { signal },
+  );
+  slider?.addEventListener("input", () => (input.value = number(slider.valueAsNumber)), { signal });
+  slider?.addEventListener("change", () => choose(Number(number(slider.valueAsNumber))), { signal });
+  slider?.setAttribute("aria-label", `${control.label}, slider`);
+  const write = () => {
+    const odd = shown !== null && typeof shown !== "number";
+    input.value = odd || shown === null ? "" : number(shown as number);
+    if (odd) input.placeholder = brief(shown);
+    if (slider && typeof shown === "number") {
+      slider.value = String(shown);
+      const share = (slider.valueAsNumber - least!) / (most! - least!);
+      slider.style.setProperty("--at", String(share));
+    }
+  };
+  slider?.setAttribute("data-filled", "before");
+  const element = named(control, input, ...(slider ? [slider] : []));
+  return {
+    element,
+    show: (value) => {
+      const root = rootOf(input);
+      const busy = root.activeElement === input || (slider !== null && root.activeElement === slider);
+      if (stable(value) === stable(shown) && busy) return;
+      shown = value;
+      if (!busy) write();
+    },
+  };
+}
+
+function textRow(control: Control): Row {
+  const output = make("output", { class: "quiet" });
+  return { element: named(control, output), show: (value) => setText(output, brief(value)) };
+}
+
+function bounded(value: number, least: number | null): number {
+  return least === null ? value : Math.max(least, value);
+}
+
+/** Without the noise of binary fractions. */
+function number(value: number): string {
+  return String(Number(value.toPrecision(6)));
+}
+
+/** A value in few words. */
+function brief(value: unknown): string {
+  if (value === null || value === undefined) return "none";
+  if (typeof value === "number") return Number.isInteger(value) ? String(value) : number3(value);
+  if (Array.isArray(value)) return value.map(brief).join(" ");
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  return String(value).replaceAll("_", " ");
+}
