@@ -13,7 +13,7 @@ import { Notices } from "./notices";
 import type { Place } from "./place";
 import { Readout } from "./readout";
 import { type Drawn, type Scene, sceneOf, strongestPlace } from "./scene";
-import { Stage } from "./stage";
+import { Stages } from "./stages";
 import { css } from "./styles";
 import { followTheme } from "./theme";
 import { keptWords, pictureWord } from "./words";
@@ -38,7 +38,7 @@ class View {
   readonly #announcer: Announcer;
   readonly #header = new Header();
   readonly #notices: Notices;
-  readonly #stage: Stage;
+  readonly #stage: Stages;
   readonly #bar = new Bar();
   readonly #readout: Readout;
   readonly #controls: Controls;
@@ -61,7 +61,7 @@ class View {
     this.#redraw = oncePerFrame(signal, () => this.#frame());
     this.#read = oncePerFrame(signal, () => this.#readFrame());
     this.#notices = new Notices(store, signal, () => this.#classes.focus());
-    this.#stage = new Stage(signal, (place) => this.#moved(place));
+    this.#stage = new Stages(store, signal, (place) => this.#moved(place));
     this.#readout = new Readout(signal, (place) => {
       this.#moved(place);
       this.#announcer.say(() => this.#readout.words());
