@@ -187,7 +187,7 @@ const model = new FakeModel(
     look: query.get("look") ?? "overlay",
     photo: query.get("photo") ?? "grey",
     cells: query.has("cells"),
-    frame: query.get("frame") ?? "model",
+    frame: query.get("frame") ? "original" : "model",
     viewport: [
       Number(query.get("zoom") ?? 1),
       Number(query.get("row") ?? 0.5),

@@ -19,6 +19,7 @@ export class Panels {
   readonly #frames = new Map<string, Beside>();
   readonly #agreements: Agreements;
   #scene: Scene | null = null;
+  #asked = false;
 
   constructor(
     readonly store: Store,
@@ -36,6 +37,7 @@ export class Panels {
     this.#scene = scene;
     const { panels, drawn, store } = scene;
     const some = panels.length > 0;
+    if (some) this.#askOnce(panels);
     setAttribute(this.element, "data-panels", some && panels.length + 1);
     this.#overall.hidden = !some;
     const titles = some ? titlesOf(store, [store.want, ...panels.map((panel) => panel.want)]) : [""];
@@ -72,6 +74,13 @@ export class Panels {
       }
     });
     setText(this.#overall, overallWords(pairs));
+  }
+
+  /** Panels that were there before the page was are asked for like those that are added. */
+  #askOnce(panels: readonly Panel[]): void {
+    if (this.#asked || !this.store.canAsk) return;
+    this.#asked = true;
+    if (panels.some((panel) => !panel.drawn)) this.store.set("panels", this.store.traits.value("panels"));
   }
 
   drawCross(place: Place): void {
@@ -212,7 +221,8 @@ function sceneFor(scene: Scene, { want, drawn }: Panel): Scene {
     size: drawn?.size ?? [info.width || 1, info.height || 1],
     drawn,
     panels: [],
-    notice: { ...scene.notice, old: false },
+    // A photograph without a map could be taken for one whose map is empty.
+    notice: { ...scene.notice, old: drawn === null },
   };
 }
 

@@ -16,6 +16,7 @@ import { type Drawn, type Scene, sceneOf, strongestPlace } from "./scene";
 import { Stages } from "./stages";
 import { css } from "./styles";
 import { followTheme } from "./theme";
+import { reveal } from "./viewport";
 import { keptWords, pictureWord } from "./words";
 
 const CAVEAT = "A map shows what the score is sensitive to, not what caused it.";
@@ -64,6 +65,7 @@ class View {
     this.#stage = new Stages(store, signal, (place) => this.#moved(place));
     this.#readout = new Readout(signal, (place) => {
       this.#moved(place);
+      reveal(store, place);
       this.#announcer.say(() => this.#readout.words());
     });
     this.#controls = new Controls(store, signal);

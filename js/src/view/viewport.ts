@@ -169,6 +169,25 @@ export function panBy(store: Store, rows: number, columns: number): void {
   saveSoon(store);
 }
 
+/** Pans as little as is needed for a pixel of the picture to be seen. */
+export function reveal(store: Store, place: Place): void {
+  const { viewport } = store.traits;
+  if (viewport.zoom === 1) return;
+  const seen = seenBy(viewport);
+  const point = middleIn(look(store).framing, place);
+  // Not at the very edge: what is round about a pixel is looked at too.
+  const edge = seen.width / 10;
+  const along = (at: number, start: number) => {
+    const inside = Math.max(start + edge, Math.min(start + seen.width - edge, at));
+    return at - inside;
+  };
+  const rows = along(point.row, seen.top);
+  const columns = along(point.column, seen.left);
+  if (rows === 0 && columns === 0) return;
+  show(store, moved(viewport, rows / seen.height, columns / seen.width));
+  saveSoon(store);
+}
+
 /** Shows the whole picture. */
 export function fit(store: Store): void {
   show(store, FIT);
