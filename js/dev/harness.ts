@@ -1,11 +1,12 @@
 /** The widget on a page of its own, with made-up maps and a kernel that is a timer. See harness.html. */
 import widget from "../src/index";
-import { FakeModel, gradientMap, headerFor, pack, single } from "./fake";
+import { FakeModel, gradientMap, headerFor, pack, single, wanted } from "./fake";
 
 const query = new URLSearchParams(location.search);
 const SIDE = Number(query.get("side") ?? 224);
 const GRID = Number(query.get("grid") ?? 0);
 const SHAPE = GRID ? ([1, GRID, GRID] as const) : ([3, SIDE, SIDE] as const);
+const FULL = Number(query.get("full") ?? 0);
 const NAMES: Record<number, string> = {
   281: "tabby, tabby cat",
   282: "tiger cat",
@@ -14,18 +15,75 @@ const NAMES: Record<number, string> = {
   292: "tiger, Panthera tigris",
 };
 
-function picture(): Uint8Array {
-  const rgb = new Uint8Array(3 * SIDE * SIDE);
-  for (let y = 0, i = 0; y < SIDE; y++) {
-    for (let x = 0; x < SIDE; x++, i += 3) {
-      const ring = 128 + 90 * Math.sin(Math.hypot(x - 110, y - 95) / 9);
+document.body.classList.toggle("dark", query.get("theme") === "dark");
+
+// Frames are timed from outside: what the widget does in them, and nothing that the browser does after.
+const times: number[] = [];
+if (query.has("measure")) {
+  const plain = window.requestAnimationFrame.bind(window);
+  window.requestAnimationFrame = (action) =>
+    plain((now) => {
+      const from = performance.now();
+      action(now);
+      times.push(performance.now() - from);
+    });
+  Object.assign(window, { frameTimes: times });
+}
+
+/** A part of a made-up picture, of `side` pixels each way. */
+function picture(side = SIDE, top = 0, left = 0, height = side, width = side): Uint8Array {
+  const rgb = new Uint8Array(3 * height * width);
+  const unit = 224 / side;
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i += 3) {
+      const [u, v] = [(left + x) * unit, (top + y) * unit];
+      const ring = 128 + 90 * Math.sin(Math.hypot(u - 110, v - 95) / 9);
       rgb[i] = ring;
-      rgb[i + 1] = (ring + y) / 2;
-      rgb[i + 2] = (x + y) / 2;
+      rgb[i + 1] = (ring + v) / 2;
+      rgb[i + 2] = (u + v) / 2;
     }
   }
   return rgb;
 }
+
+/** An original picture as an encoded file: the model's picture is a square from the middle of it. */
+async function encoded(): Promise<Uint8Array> {
+  const canvas = new OffscreenCanvas(451, 300);
+  const pen = canvas.getContext("2d")!;
+  pen.fillStyle = "#3b6";
+  pen.fillRect(0, 0, 451, 300);
+  for (let x = 0; x < 451; x += 20) {
+    pen.fillStyle = `hsl(${x} 60% 50%)`;
+    pen.fillRect(x, 0, 10, 300);
+  }
+  const data = new ImageData(SIDE, SIDE);
+  const rgb = picture();
+  for (let i = 0; i < SIDE * SIDE; i++)
+    data.data.set([rgb[3 * i]!, rgb[3 * i + 1]!, rgb[3 * i + 2]!, 255], 4 * i);
+  pen.drawImage(await createImageBitmap(data), 94.25, 18.75, 262.5, 262.5);
+  return new Uint8Array(await (await canvas.convertToBlob({ type: "image/png" })).arrayBuffer());
+}
+
+function numbersIn(name: string): number[][] {
+  return (query.get(name) ?? "")
+    .split(";")
+    .filter(Boolean)
+    .map((one) => one.split(",").map(Number));
+}
+
+const PANELS = [
+  { index: 285 },
+  { index: 281 },
+  { index: 282, method: "smoothgrad", parameters: { samples: 50, noise: 0.15, statistic: "mean", seed: 0 } },
+  { index: 287 },
+  { index: 292 },
+  { index: 282, method: "grad-cam", parameters: { layer: null } },
+  { index: 285, method: "grad-cam", parameters: { layer: null } },
+  { index: 7 },
+];
+const panels = PANELS.slice(0, Number(query.get("panels") ?? 0)).map(({ index, ...more }) =>
+  wanted(index, more),
+);
 
 const control = (name: string, label: string, kind: string, value: unknown, more: object = {}) => ({
   name,
@@ -102,7 +160,11 @@ const model = new FakeModel(
         { name: "blocks.4", kind: "Sequential", grid: [14, 14] },
         { name: "bn2", kind: "BatchNorm2d", grid: [7, 7] },
       ],
-      original: { height: 300, width: 451, box: [18.75, 94.25, 281.25, 356.75] },
+      original: {
+        height: 300,
+        width: 451,
+        box: query.has("pad") ? [-75.5, 0, 375.5, 451] : [18.75, 94.25, 281.25, 356.75],
+      },
       scores: [
         { kind: "logit", label: "logit" },
         { kind: "probability", label: "probability" },
@@ -122,21 +184,41 @@ const model = new FakeModel(
     threshold: Number(query.get("threshold") ?? 100),
     opacity: Number(query.get("opacity") ?? 0.6),
     clip: 99,
+    look: query.get("look") ?? "overlay",
+    photo: query.get("photo") ?? "grey",
+    cells: query.has("cells"),
+    frame: query.get("frame") ? "original" : "model",
+    viewport: [
+      Number(query.get("zoom") ?? 1),
+      Number(query.get("row") ?? 0.5),
+      Number(query.get("column") ?? 0.5),
+    ],
+    scale: query.get("scale") ?? "own",
+    level: Number(query.get("level") ?? 0),
+    pins: numbersIn("pins"),
+    panels,
   }),
 );
 given.theModel = model;
 
-function hold(index: number, values = gradientMap(SHAPE, index)): string {
+function hold(
+  index: number,
+  values = gradientMap(SHAPE, index),
+  more: object = {},
+  shape: readonly [number, number, number] = SHAPE,
+): string {
   const headers = model.get("_maps") as unknown[];
   const slot = headers.length;
   const { bytes, scale } = pack(values);
   model.set(`_slot_${slot}`, new DataView(bytes.buffer));
-  const header = headerFor(index, labels[index]!, SHAPE, scale, slot);
+  const header = headerFor(index, labels[index]!, shape, scale, slot);
   const other = GRID
     ? { unit: "logit", method: { name: "grad-cam", label: "Grad-CAM", parameters: { layer: null } } }
     : {};
-  model.set("_maps", [...headers, { ...header, ...other }]);
-  return `gradient/logit/${index}`;
+  const reduced = FULL ? { reduced_from: [FULL, FULL] } : {};
+  const whole = { ...header, ...other, ...reduced, ...more };
+  model.set("_maps", [...headers, whole]);
+  return whole.key;
 }
 
 const kind = query.get("state");
@@ -151,7 +233,11 @@ if (kind !== "empty") {
 
 let running: ReturnType<typeof setTimeout> | undefined;
 model.kernel = (message) => {
-  const { req, want } = message as { req: string; want: { target: { index: number } } };
+  const { req, want } = message as {
+    req: string;
+    want: { method: string; parameters: object; target: { index: number } };
+  };
+  if (message.kind === "tile") setTimeout(() => sendTile(message), 30);
   if (kind === "silent") return;
   if (message.kind === "cancel") {
     clearTimeout(running);
@@ -172,7 +258,15 @@ model.kernel = (message) => {
       if (kind === "error") {
         model.reply({ kind: "error", req, message: "RuntimeError: sizes differ: 7 and 8.", traceback });
       } else {
-        const key = hold(index);
+        const { method, parameters } = want;
+        const label = METHODS.find((one) => one.name === method)?.label ?? method;
+        const shape = method === "grad-cam" ? ([1, 7, 7] as const) : SHAPE;
+        const more = { key: `${method}/logit/${index}`, method: { name: method, label, parameters } };
+        const seed = index + (method === "smoothgrad" ? 0 : method === "gradient" ? 0 : 1000);
+        const values = gradientMap(shape, seed);
+        if (method === "smoothgrad")
+          for (let i = 0; i < values.length; i++) values[i]! *= 0.7 + 0.6 * Math.sin(i);
+        const key = hold(index, values, more, shape);
         model.reply({ kind: "done", req, key });
       }
     },
@@ -180,4 +274,33 @@ model.kernel = (message) => {
   );
 };
 
+/** Full resolution is what travelled, with a texture of its own in each pixel of that. */
+function sendTile({ req, key, top, left, height, width }: Record<string, unknown>): void {
+  const [t, l, h, w] = [top, left, height, width] as [number, number, number, number];
+  const source = gradientMap(SHAPE, Number(String(key).split("/").at(-1)));
+  const values = new Float32Array(SHAPE[0] * h * w);
+  for (let c = 0, i = 0; c < SHAPE[0]; c++) {
+    for (let y = t; y < t + h; y++) {
+      const row = Math.floor((y * SHAPE[1]) / FULL);
+      for (let x = l; x < l + w; x++, i++) {
+        const column = Math.floor((x * SHAPE[2]) / FULL);
+        values[i] = source[(c * SHAPE[1] + row) * SHAPE[2] + column]! * (0.6 + 0.4 * Math.cos(x + 2 * y));
+      }
+    }
+  }
+  const { bytes, scale } = pack(values);
+  model.reply(
+    { kind: "tile", req, key, top, left, height, width, header: { shape: [SHAPE[0], h, w], scale } },
+    [bytes, picture(FULL, t, l, h, w)],
+  );
+}
+
+if (model.get("frame") === "original") {
+  encoded().then((file) =>
+    model.set("_originals", [query.get("frame") === "broken" ? file.slice(0, 40) : file]),
+  );
+}
+for (let i = 1; i < Number(query.get("count") ?? 1); i++) {
+  document.body.append(Object.assign(document.createElement("div"), { className: "view" }));
+}
 for (const el of document.querySelectorAll<HTMLElement>(".view")) widget.render({ model, el });

@@ -1,81 +1,109 @@
+import type { Agreement } from "../map/agree";
+import { count, percent, shorten } from "../map/format";
 import type { Store } from "../state/store";
 import { MOST_PANELS } from "../state/traits";
-import { type Change, same, type Want } from "../state/want";
-import { make, setText } from "./dom";
-import { button, fold } from "./fields";
-import type { Scene } from "./scene";
+import { same, stable, type Want } from "../state/want";
 
-/** Methods that differ most in how they ask, for a first comparison. */
-const METHODS = ["gradient", "input-x-gradient", "smoothgrad", "integrated-gradients", "grad-cam"];
+/** Puts another map beside the one that is shown; whether there was room for it. */
+export function addPanel(store: Store, want: Want): boolean {
+  const { panels } = store.traits;
+  if (panels.length >= MOST_PANELS || panels.some((one) => same(one, want))) return false;
+  store.set("panels", [...panels, want]);
+  store.save();
+  return true;
+}
 
-/** Puts further maps beside the one that is shown. */
-export class Compare {
-  readonly element: HTMLDetailsElement;
-  readonly #words = make("p", { class: "quiet" });
-  readonly #clear: HTMLButtonElement;
-  readonly #images: HTMLButtonElement;
-  readonly #models: HTMLButtonElement;
-  readonly #classes: HTMLButtonElement;
+export function removePanel(store: Store, index: number): void {
+  store.set(
+    "panels",
+    store.traits.panels.filter((_, i) => i !== index),
+  );
+  store.save();
+}
 
-  constructor(
-    readonly store: Store,
-    signal: AbortSignal,
-  ) {
-    const { traits } = store;
-    const all = (number: number, change: (at: number) => Change) =>
-      Array.from({ length: number }, (_, at) => store.like(change(at)));
-    const add = (name: string, wants: () => Want[]) => button(name, signal, () => this.#add(wants()));
-    this.#classes = add("Likely classes", () =>
-      store.info.prediction.map(({ index }) => store.like({ index, other: null })),
-    );
-    this.#images = add("All images", () => all(traits.catalogue.images.length, (image) => ({ image })));
-    this.#models = add("All models", () => all(traits.catalogue.models.length, (model) => ({ model })));
-    this.#clear = button("Clear", signal, () => this.#put([]));
-    const row = make("div", { class: "buttons" });
-    row.append(
-      add("This map", () => [store.want]),
-      this.#classes,
-      add("Usual methods", () =>
-        METHODS.filter((name) => traits.catalogue.methods.some((one) => one.name === name)).map((method) =>
-          store.like({ method }),
-        ),
-      ),
-      this.#images,
-      this.#models,
-      this.#clear,
-    );
-    this.element = fold("Compare", this.#words, row);
-  }
+/** Makes a panel's map the one that is shown; the one that was takes its place. */
+export function showPanel(store: Store, index: number): void {
+  const { panels, shown } = store.traits;
+  const want = panels[index];
+  if (!want || !(store.held(want) || store.canAsk)) return;
+  const before = store.want;
+  store.set(
+    "panels",
+    panels.map((one, i) => (i === index ? before : one)),
+  );
+  store.ask(want);
+  // What is shown at once is saved with it.
+  if (store.traits.shown === shown) store.save();
+}
 
-  update({ store, panels, info }: Scene): void {
-    const { images, models } = store.traits.catalogue;
-    this.#images.hidden = images.length < 2;
-    this.#models.hidden = models.length < 2;
-    this.#classes.hidden = info.prediction.length < 2;
-    this.#clear.disabled = panels.length === 0;
-    setText(
-      this.#words,
-      panels.length === 0
-        ? "Put maps beside this one, with one pointer and one zoom."
-        : `${panels.length} of at most ${MOST_PANELS} beside this one.`,
-    );
-  }
+/** A short name for each map: only that in which they differ. */
+export function titlesOf(store: Store, wants: readonly Want[]): string[] {
+  const { catalogue } = store.traits;
+  const labels = (want: Want) => store.traits.labels(store.traits.info(want.model, want.image));
+  const classOf = (want: Want) => {
+    const { index, other } = want.target;
+    if (index === null) return want.target.kind;
+    const name = shorten(labels(want).name(index), 40);
+    return other === null ? name : `${name} rather than ${shorten(labels(want).name(other), 40)}`;
+  };
+  const known = (name: string) => catalogue.methods.find((one) => one.name === name);
+  const methodOf = ({ method }: Want) => known(method)?.label ?? method;
+  const aspects: ((want: Want) => string)[] = [
+    classOf,
+    ({ target }) => catalogue.scores.find((one) => one.kind === target.kind)?.label ?? target.kind,
+    methodOf,
+    (want) => parametersOf(want, wants, known(want.method)?.parameters ?? []),
+    ({ image }) => catalogue.images[image] || `image ${count(image + 1)}`,
+    ({ model }) => catalogue.models[model] || `model ${count(model + 1)}`,
+  ];
+  const told = aspects.map((aspect) => wants.map(aspect));
+  const differing = told.filter((texts) => new Set(texts).size > 1);
+  return wants.map((want, i) => {
+    const parts = differing.map((texts) => texts[i]).filter(Boolean);
+    return parts.length > 0 ? parts.join(" · ") : `${classOf(want)} · ${methodOf(want)}`;
+  });
+}
 
-  #add(wants: readonly Want[]): void {
-    const { store } = this;
-    const now = [...store.traits.panels];
-    const pinned = wants.length === 1 && same(wants[0]!, store.want);
-    for (const want of wants) {
-      const there = now.some((one) => same(one, want)) || (!pinned && same(want, store.want));
-      if (!there) now.push(want);
-    }
-    if (now.length > 0 && store.traits.panels.length === 0) store.set("scale", "shared");
-    this.#put(now.slice(0, MOST_PANELS));
-  }
+/** The parameters that are others in another map by the same method. */
+function parametersOf(
+  want: Want,
+  wants: readonly Want[],
+  controls: readonly { readonly name: string; readonly label: string }[],
+): string {
+  const others = wants.filter((one) => one.method === want.method);
+  const names = new Set(others.flatMap((one) => Object.keys(one.parameters)));
+  return [...names]
+    .filter((name) => new Set(others.map((one) => stable(one.parameters[name]))).size > 1)
+    .map((name) => {
+      const label = controls.find((one) => one.name === name)?.label ?? name;
+      const value = want.parameters[name];
+      return `${label.toLowerCase()} ${value === null || value === undefined ? "chosen for the model" : shorten(typeof value === "string" ? value : stable(value), 30)}`;
+    })
+    .join(", ");
+}
 
-  #put(wants: readonly Want[]): void {
-    this.store.set("panels", wants);
-    if (wants.length === 0 && this.store.traits.scale === "shared") this.store.set("scale", "own");
-    this.store.save();
-  }
+export function agreementWords({ spearman, overlap }: Agreement, other: string): string {
+  const parts: string[] = [];
+  if (spearman !== null) parts.push(`agrees ${twoDigits(spearman)} with ${other}`);
+  if (overlap !== null) parts.push(`${percent(100 * overlap)} of the strongest 5 % shared`);
+  return parts.join("; ");
+}
+
+/** All pairs in one sentence; "" where there are not two maps of one picture. */
+export function overallWords(pairs: readonly Agreement[]): string {
+  const mean = (of: (one: Agreement) => number | null) => {
+    const known = pairs.map(of).filter((one): one is number => one !== null);
+    return known.length > 0 ? known.reduce((a, b) => a + b, 0) / known.length : null;
+  };
+  const correlation = mean((one) => one.spearman);
+  const shared = mean((one) => one.overlap);
+  if (correlation === null) return "";
+  const over =
+    pairs.length === 1 ? "The two maps agree" : `The maps agree, over all ${count(pairs.length)} pairs,`;
+  const share = shared === null ? "" : ` and share ${percent(100 * shared)} of their strongest 5 %`;
+  return `${over} ${twoDigits(correlation)}${share} (rank correlation of magnitudes: 1 is the same order, 0 none).`;
+}
+
+function twoDigits(value: number): string {
+  return value.toFixed(2).replace("-", "\u2212");
 }

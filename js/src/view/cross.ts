@@ -1,51 +1,78 @@
 import { make } from "./dom";
+import { type Framing, middleIn } from "./framing";
 import type { Place } from "./place";
+import type { Rect } from "./viewport";
 
 /** The canvas is so much larger than the picture on each side, so that a crosshair at the edge is whole. */
 const MARGIN = 12;
 const ARM = 8;
+/** A pixel that is so large is marked as a whole. */
+const LARGE = 12;
+const PIN = 8;
 
 type Strokes = readonly (readonly [x0: number, y0: number, x1: number, y1: number])[];
 
-/** The crosshair, and around it the cell where a map has cells. */
+export interface Marks {
+  readonly place: Place;
+  readonly pins: readonly Place[];
+  /** Columns and rows of the map where it is coarser than the picture. */
+  readonly grid: readonly [number, number] | null;
+  readonly framing: Framing;
+  readonly seen: Rect;
+}
+
+/** The crosshair, around it the cell where a map has cells, and the pins. */
 export class Cross {
   readonly element = make("canvas", { "data-layer": "cross" });
+  #size: readonly [number, number] = [0, 0];
 
-  /** `size` is the picture's in pixels, `grid` the map's where it is coarser. */
-  draw(
-    place: Place | null,
-    [across, down]: readonly [number, number],
-    grid: readonly [number, number] | null,
-  ): void {
+  /** The canvas's own size on the page; measured when that changes, because asking costs a layout. */
+  fit(width: number, height: number): void {
+    this.#size = [width && width + 2 * MARGIN, height && height + 2 * MARGIN];
+  }
+
+  draw({ place, pins, grid, framing, seen }: Marks): void {
     const canvas = this.element;
     const ratio = window.devicePixelRatio || 1;
-    const width = Math.round(canvas.clientWidth * ratio);
-    const height = Math.round(canvas.clientHeight * ratio);
+    const [width, height] = this.#size.map((side) => Math.round(side * ratio)) as [number, number];
     if (width === 0 || height === 0) return;
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
     const pen = canvas.getContext("2d");
     if (!pen) return;
     pen.clearRect(0, 0, width, height);
-    if (!place) return;
     const margin = MARGIN * ratio;
     const [w, h] = [width - 2 * margin, height - 2 * margin];
-    const x = margin + ((place.column + 0.5) * w) / across;
-    const y = margin + ((place.row + 0.5) * h) / down;
-    // The arms begin outside the pixel, so that its colour can be seen.
-    const gap = [
-      Math.max(4 * ratio, w / across / 2 + ratio),
-      Math.max(4 * ratio, h / down / 2 + ratio),
+    const xOf = (column: number) => margin + ((column - seen.left) / seen.width) * w;
+    const yOf = (row: number) => margin + ((row - seen.top) / seen.height) * h;
+    const { picture, pixels } = framing;
+    const pixel = [
+      ((picture.width / seen.width) * w) / pixels[0],
+      ((picture.height / seen.height) * h) / pixels[1],
     ] as const;
-    const strokes = [...arms(x, y, gap, ARM * ratio)];
+    const inside = (x: number, y: number) =>
+      x > -pixel[0] / 2 && y > -pixel[1] / 2 && x < width + pixel[0] / 2 && y < height + pixel[1] / 2;
+    pins.forEach((pin, i) => {
+      const at = middleIn(framing, pin);
+      const [x, y] = [xOf(at.column), yOf(at.row)];
+      if (inside(x, y)) drawPin(pen, x, y, i + 1, ratio, pixel);
+    });
+    const at = middleIn(framing, place);
+    const [x, y] = [xOf(at.column), yOf(at.row)];
+    const strokes: (readonly [number, number, number, number])[] = [];
+    if (inside(x, y)) {
+      // The arms begin outside the pixel, so that its colour can be seen.
+      const gap = pixel.map((side) => Math.max(4 * ratio, side / 2 + ratio)) as [number, number];
+      strokes.push(...arms(x, y, gap, ARM * ratio));
+      if (Math.min(...pixel) >= LARGE * ratio) {
+        strokes.push(...box(x - pixel[0] / 2, y - pixel[1] / 2, ...pixel));
+      }
+    }
     if (grid) {
-      const [column, row] = [
-        Math.floor(((place.column + 0.5) * grid[0]) / across),
-        Math.floor(((place.row + 0.5) * grid[1]) / down),
-      ];
-      strokes.push(
-        ...box(margin + (column * w) / grid[0], margin + (row * h) / grid[1], w / grid[0], h / grid[1]),
-      );
+      const cell = [(pixel[0] * pixels[0]) / grid[0], (pixel[1] * pixels[1]) / grid[1]] as const;
+      const column = Math.floor(((place.column + 0.5) * grid[0]) / pixels[0]);
+      const row = Math.floor(((place.row + 0.5) * grid[1]) / pixels[1]);
+      strokes.push(...box(xOf(picture.left) + column * cell[0], yOf(picture.top) + row * cell[1], ...cell));
     }
     // Light on dark, so that it is seen on any colour.
     for (const [colour, thick] of [
@@ -62,6 +89,37 @@ export class Cross {
       pen.stroke();
     }
   }
+}
+
+/** A number in a circle beside its pixel, with a dot on the pixel. */
+function drawPin(
+  pen: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  number: number,
+  ratio: number,
+  [w, h]: readonly [number, number],
+): void {
+  const r = PIN * ratio;
+  const large = Math.min(w, h) >= LARGE * ratio;
+  const [cx, cy] = large ? [x - w / 2, y - h / 2] : [x, y];
+  if (large) {
+    pen.strokeStyle = "#000";
+    pen.lineWidth = ratio;
+    pen.strokeRect(x - w / 2, y - h / 2, w, h);
+  }
+  pen.beginPath();
+  pen.arc(cx, cy, r, 0, 2 * Math.PI);
+  pen.fillStyle = "#fff";
+  pen.fill();
+  pen.lineWidth = 1.5 * ratio;
+  pen.strokeStyle = "rgba(0, 0, 0, 0.8)";
+  pen.stroke();
+  pen.fillStyle = "#000";
+  pen.font = `600 ${11 * ratio}px sans-serif`;
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.fillText(String(number), cx, cy + 0.5 * ratio);
 }
 
 function arms(x: number, y: number, [gapX, gapY]: readonly [number, number], arm: number): Strokes {

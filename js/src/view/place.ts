@@ -2,6 +2,8 @@
 export interface Place {
   readonly row: number;
   readonly column: number;
+  /** Where a pointer is exactly, as fractions of the picture: of a reduced picture one pixel stands for several. */
+  readonly exact?: { readonly row: number; readonly column: number };
 }
 
 /** The longer side of the picture on the page, in its pixels. */
@@ -23,4 +25,15 @@ export function shapeOf([across, down]: readonly [number, number]): Shape {
   const height = (down * LONGEST) / longest;
   const drawnOut = Math.min(width, height) < LEAST;
   return { width: Math.max(LEAST, width), height: Math.max(LEAST, height), drawnOut };
+}
+
+/** The same part of a picture of another size. */
+export function carried(
+  place: Place,
+  [across, down]: readonly [number, number],
+  [width, height]: readonly [number, number],
+): Place {
+  if (across === width && down === height) return place;
+  const to = (at: number, of: number, all: number) => Math.min(all - 1, Math.floor(((at + 0.5) * all) / of));
+  return { row: to(place.row, down, height), column: to(place.column, across, width) };
 }

@@ -1,49 +1,102 @@
 import { toBytes } from "../map/bytes";
-import { paintEnlarged } from "../map/enlarge";
-import { paint } from "../map/paint";
+import type { Store } from "../state/store";
+import { blended, type Mix, mapAt, photoAt, type Rgb } from "./blend";
 import { Cross } from "./cross";
+import { type Detail, detailOf, type Fine, fineAt } from "./detail";
 import { make, setAttribute } from "./dom";
+import { type Framing, framingOf, middleIn, placeIn } from "./framing";
+import { Gestures } from "./gestures";
+import { Loupe } from "./loupe";
+import { MapLayer } from "./maplayer";
+import { Numbers, ROOM, type Written } from "./numbers";
+import { isPeeking } from "./peek";
+import { PhotoLayer } from "./photolayer";
 import { type Place, shapeOf } from "./place";
 import { covering, type Drawn, type Scene } from "./scene";
+import { short } from "./short";
+import { type Extent, type Point, pixelsSeen, placedIn, type Rect, seenBy } from "./viewport";
 
-/** The photograph, the map over it and the crosshair, each on a canvas of its own. */
+/** What a stage shows now. */
+interface Shown {
+  readonly scene: Scene;
+  readonly framing: Framing;
+  readonly seen: Rect;
+  readonly detail: Detail | null;
+  readonly mix: Mix;
+  /** Whether cells are shown as cells. */
+  readonly native: boolean;
+}
+
+/** The photograph, the map over it, numbers and the crosshair, each on a canvas of its own. */
 export class Stage {
   readonly element = make("div", { class: "stage", role: "img", "aria-label": "No map yet" });
-  readonly #photo = make("canvas", { "data-layer": "photo" });
-  readonly #map = make("canvas", { "data-layer": "map" });
+  readonly #photo = new PhotoLayer();
+  readonly #map = new MapLayer();
+  readonly #numbers = new Numbers();
+  readonly #loupe = new Loupe();
   readonly #cross = new Cross();
-  #image: unknown = undefined;
-  #painted: { drawn: Drawn; data: ImageData } | null = null;
-  #size: Scene["size"] = [1, 1];
-  #place: Place | null = null;
-  #drawn: Drawn | null = null;
+  #screen: Extent = { width: 0, height: 0 };
+  #shape = "";
+  #place: Place = { row: 0, column: 0 };
+  #shown: Shown | null = null;
 
-  constructor(signal: AbortSignal, hovered: (place: Place) => void) {
-    this.element.append(this.#photo, this.#map, this.#cross.element);
-    const point = (event: PointerEvent) => {
-      const place = this.#placeAt(event.clientX, event.clientY);
+  constructor(
+    readonly store: Store,
+    signal: AbortSignal,
+    hovered: (place: Place) => void,
+  ) {
+    const layers = make("div", { class: "layers" });
+    layers.append(this.#photo.element, this.#map.element, this.#numbers.element);
+    this.element.append(layers, this.#cross.element, this.#loupe.element);
+    const at = (point: Point) => {
+      const place = this.#shown && placeIn(this.#shown.framing, point);
       if (place) hovered(place);
     };
-    this.element.addEventListener("pointermove", point, { signal });
-    this.element.addEventListener("pointerdown", point, { signal });
+    new Gestures(this.element, store, signal, at);
+  }
+
+  get loupe(): boolean {
+    return this.#loupe.on;
+  }
+
+  turnLoupe(on: boolean): void {
+    this.#loupe.turn(on);
+    this.#drawMarks();
   }
 
   /** What was drawn may be lost when a notebook takes a view off the page and puts it back. */
   forget(): void {
-    this.#image = undefined;
-    this.#painted = null;
+    this.#photo.forget();
+    this.#map.forget();
   }
 
   update(scene: Scene, place: Place): void {
-    const { drawn } = scene;
-    this.#drawn = drawn;
-    this.#resize(scene.size);
-    this.#drawPhoto(scene.image);
-    this.#drawMap(drawn);
+    const { drawn, info, size, store } = scene;
+    const framing = framingOf(store, info, size);
+    this.#resize(framing);
+    const seen = seenBy(scene.viewport);
+    const screen = this.#screen;
+    const native = drawn?.coarse === true && store.traits.cells;
+    const detail = drawn && detailOf(scene, drawn, framing, seen, screen.width);
+    const peeking = isPeeking(store);
+    const covered = covering(scene);
     // Colours of the photograph could be taken for colours of the map, so they fade as the map comes in.
-    this.#photo.style.filter = `grayscale(${Math.min(1, 5 * covering(scene))})`;
-    this.#map.style.opacity = String(scene.opacity);
+    const grey = peeking || !store.traits.greyPhoto ? 0 : Math.min(1, 5 * covered);
+    const mix: Mix = {
+      grey,
+      opacity: peeking ? 0 : scene.opacity,
+      photo: peeking || scene.look !== "map" || covered === 0,
+    };
+    this.#shown = { scene, framing, seen, detail, mix, native };
+    this.#photo.update(scene.image, framing, seen, detail, screen);
+    this.#map.update(drawn, native, framing, seen, detail, screen);
+    this.#photo.element.style.filter = grey > 0 ? `grayscale(${grey})` : "none";
+    this.#photo.element.style.opacity = mix.photo ? "1" : "0";
+    this.#map.element.style.opacity = String(mix.opacity);
     setAttribute(this.element, "data-old", scene.notice.old);
+    setAttribute(this.element, "data-zoom", scene.viewport.zoom);
+    setAttribute(this.element, "data-peek", peeking);
+    this.#writeNumbers(this.#shown);
     this.drawCross(place);
   }
 
@@ -51,92 +104,121 @@ export class Stage {
     setAttribute(this.element, "aria-label", words);
   }
 
-  drawCross(place: Place | null = this.#place): void {
+  drawCross(place: Place = this.#place): void {
     this.#place = place;
-    const drawn = this.#drawn;
-    this.#cross.draw(place, this.#size, drawn?.coarse ? [drawn.field.width, drawn.field.height] : null);
+    this.#drawMarks();
   }
 
-  /** Sharp pixels where they are enlarged; averaged where several share a point of the screen. */
-  fit(): void {
-    const shown = this.element.clientWidth * (window.devicePixelRatio || 1);
-    for (const canvas of [this.#photo, this.#map]) {
-      canvas.style.imageRendering = shown >= canvas.width ? "pixelated" : "auto";
+  /** The size on the page may have changed, or that of the screen's pixels; whether it has. */
+  fit(): boolean {
+    const ratio = window.devicePixelRatio || 1;
+    const { clientWidth, clientHeight } = this.element;
+    this.#cross.fit(clientWidth, clientHeight);
+    const screen = { width: Math.round(clientWidth * ratio), height: Math.round(clientHeight * ratio) };
+    const changed = screen.width !== this.#screen.width || screen.height !== this.#screen.height;
+    this.#screen = screen;
+    this.#drawMarks();
+    return changed;
+  }
+
+  /** The full resolution of the map where it is on display, and what of it is not here yet. */
+  get detail(): Detail | null {
+    return this.#shown?.detail ?? null;
+  }
+
+  /** The map at its full resolution at a place; null where that is not on display. */
+  fineAt(place: Place): Fine | null {
+    return this.#shown && fineAt(this.#shown.detail, place, this.#shown.scene.size);
+  }
+
+  #drawMarks(): void {
+    const shown = this.#shown;
+    if (!shown) return;
+    const { scene, framing, seen, mix, native } = shown;
+    const { drawn } = scene;
+    const place = this.#place;
+    const [width, height] = scene.size;
+    const pins = scene.store.traits.pins.filter((pin) => pin.row < height && pin.column < width);
+    const grid = drawn?.coarse ? ([drawn.field.width, drawn.field.height] as const) : null;
+    this.#cross.draw({ place, pins, grid, framing, seen });
+    if (!this.#loupe.on) return;
+    const at = middleIn(framing, place);
+    const row = (at.row - seen.top) / seen.height;
+    const column = (at.column - seen.left) / seen.width;
+    this.#loupe.draw(scene, place, { row, column }, mix, native);
+  }
+
+  #writeNumbers(shown: Shown): void {
+    const { scene, framing, seen, detail, mix, native } = shown;
+    const { drawn } = scene;
+    const ratio = window.devicePixelRatio || 1;
+    const grid = gridOf(scene, drawn, detail, native, mix);
+    const { picture } = framing;
+    const w = ((this.#screen.width / ratio) * picture.width) / seen.width / grid[0];
+    const h = ((this.#screen.height / ratio) * picture.height) / seen.height / grid[1];
+    // Between the centres of cells there are colours but no values.
+    const smooth = drawn?.coarse === true && !native && mix.opacity > 0;
+    if (!(Math.min(w, h) >= ROOM) || smooth) {
+      this.#numbers.clear();
+      return;
     }
-    this.drawCross();
+    const part = pixelsSeen(picture, grid, seen);
+    const bytes = toBytes(scene.image);
+    const boxes: { at: Rect; written: Written }[] = [];
+    for (let y = part.top; y < part.top + part.down; y++) {
+      for (let x = part.left; x < part.left + part.across; x++) {
+        const at = placedIn(picture, grid, { top: y, left: x, height: 1, width: 1 }, seen);
+        const written = writtenAt(shown, bytes, grid, y, x);
+        if (written) boxes.push({ at, written });
+      }
+    }
+    this.#numbers.draw(boxes, this.#screen, ratio);
   }
 
-  #placeAt(x: number, y: number): Place | null {
-    const box = this.element.getBoundingClientRect();
-    if (!(box.width > 0 && box.height > 0)) return null;
-    const [width, height] = this.#size;
-    const column = Math.floor(((x - box.left) * width) / box.width);
-    const row = Math.floor(((y - box.top) * height) / box.height);
-    return {
-      column: Math.max(0, Math.min(width - 1, column)),
-      row: Math.max(0, Math.min(height - 1, row)),
-    };
-  }
-
-  #resize(size: Scene["size"]): void {
-    if (size.join() === this.#size.join()) return;
-    this.#size = size;
+  #resize({ size }: Framing): void {
+    const shape = size.join();
+    if (shape === this.#shape) return;
+    this.#shape = shape;
     const { width, height } = shapeOf(size);
     this.element.style.aspectRatio = `${width} / ${height}`;
     this.element.style.width = `min(100%, ${Math.round(width)}px)`;
-    this.#image = undefined;
-  }
-
-  #drawPhoto(raw: unknown): void {
-    if (raw === this.#image) return;
-    this.#image = raw;
-    const bytes = toBytes(raw);
-    const [width, height] = this.#size;
-    const pixels = width * height;
-    if (!bytes || bytes.length !== 3 * pixels) {
-      this.#photo.width = width;
-      return;
-    }
-    const data = new ImageData(width, height);
-    for (let i = 0, j = 0; i < 4 * pixels; i += 4, j += 3) {
-      data.data[i] = bytes[j]!;
-      data.data[i + 1] = bytes[j + 1]!;
-      data.data[i + 2] = bytes[j + 2]!;
-      data.data[i + 3] = 255;
-    }
-    put(this.#photo, data);
-    this.fit();
-  }
-
-  #drawMap(drawn: Drawn | null): void {
-    if (!drawn) return;
-    const { field, level, kept, table, coarse } = drawn;
-    const before = this.#painted;
-    const [width, height] = coarse ? this.#size : [field.width, field.height];
-    const fits = before?.data.width === width && before.data.height === height;
-    if (
-      fits &&
-      before.drawn.field === field &&
-      before.drawn.level === level &&
-      before.drawn.kept.cut === kept.cut &&
-      before.drawn.table === table
-    ) {
-      return;
-    }
-    const data = fits ? before.data : new ImageData(width, height);
-    const out = new Uint32Array(data.data.buffer);
-    // A map without any score in it has no colours: the photograph and a sentence stand for it.
-    const cut = field.zero ? Number.POSITIVE_INFINITY : kept.cut;
-    if (coarse) paintEnlarged(field, [width, height], level, cut, table, out);
-    else paint(field, level, cut, table, out);
-    put(this.#map, data);
-    this.#painted = { drawn, data };
-    if (!fits) this.fit();
   }
 }
 
-function put(canvas: HTMLCanvasElement, data: ImageData): void {
-  if (canvas.width !== data.width) canvas.width = data.width;
-  if (canvas.height !== data.height) canvas.height = data.height;
-  canvas.getContext("2d")?.putImageData(data, 0, 0);
+/** Columns and rows of what numbers are written of. */
+function gridOf(
+  { size }: Scene,
+  drawn: Drawn | null,
+  detail: Detail | null,
+  native: boolean,
+  { opacity }: Mix,
+): readonly [number, number] {
+  if (detail) return detail.size;
+  return drawn && opacity > 0 && (native || !drawn.coarse) ? [drawn.field.width, drawn.field.height] : size;
+}
+
+function writtenAt(
+  shown: Shown,
+  bytes: Uint8Array | null,
+  grid: readonly [number, number],
+  row: number,
+  column: number,
+) {
+  const { scene, mix, native, detail } = shown;
+  const { drawn, size } = scene;
+  const place = {
+    row: Math.min(size[1] - 1, Math.floor(((row + 0.5) * size[1]) / grid[1])),
+    column: Math.min(size[0] - 1, Math.floor(((column + 0.5) * size[0]) / grid[0])),
+    exact: { row: (row + 0.5) / grid[1], column: (column + 0.5) / grid[0] },
+  };
+  const fine = fineAt(detail, place, size);
+  const photo: Rgb | null = fine?.rgb ?? photoAt(bytes, size, place.row, place.column);
+  if (!drawn || mix.opacity === 0) {
+    return photo && { lines: photo.map(String), on: photo };
+  }
+  // A pixel of what travelled stands for several: its number is none of theirs.
+  if (detail && !fine) return null;
+  const value = fine ? fine.value : (drawn.field.values[row * grid[0] + column] ?? Number.NaN);
+  const packed = mapAt(drawn, size, place.row, place.column, native);
+  return { lines: [short(value, scene.sign === "signed")], on: blended(photo, packed, mix) };
 }

@@ -3,7 +3,7 @@ import type { Store } from "../state/store";
 import { Announcer } from "./announcer";
 import { Bar } from "./bar";
 import { Classes } from "./classes";
-import { Compare } from "./compare";
+import { Compare } from "./comparison";
 import { Controls } from "./controls";
 import { make, oncePerFrame, setAttribute } from "./dom";
 import { Header } from "./header";
@@ -17,11 +17,12 @@ import type { Place } from "./place";
 import { Question } from "./question";
 import { Readout } from "./readout";
 import { type Drawn, type Scene, sceneOf, strongestPlace } from "./scene";
-import { Stage } from "./stage";
+import { Stages } from "./stages";
 import { css } from "./styles";
 import { Subjects } from "./subjects";
 import { followTheme } from "./theme";
 import { Toolbar } from "./toolbar";
+import { reveal } from "./viewport";
 import { keptWords, pictureWord } from "./words";
 
 const CAVEAT = "A map shows what the score is sensitive to, not what caused it.";
@@ -44,7 +45,7 @@ class View {
   readonly #announcer: Announcer;
   readonly #header = new Header();
   readonly #notices: Notices;
-  readonly #stage: Stage;
+  readonly #stage: Stages;
   readonly #bar = new Bar();
   readonly #readout: Readout;
   readonly #controls: Controls;
@@ -73,9 +74,10 @@ class View {
     this.#redraw = oncePerFrame(signal, () => this.#frame());
     this.#read = oncePerFrame(signal, () => this.#readFrame());
     this.#notices = new Notices(store, signal, () => this.#classes.focus());
-    this.#stage = new Stage(signal, (place) => this.#moved(place));
+    this.#stage = new Stages(store, signal, (place) => this.#moved(place));
     this.#readout = new Readout(signal, (place) => {
       this.#moved(place);
+      reveal(store, place);
       this.#announcer.say(() => this.#readout.words());
     });
     this.#controls = new Controls(store, signal);

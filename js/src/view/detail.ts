@@ -1,0 +1,112 @@
+import { reduceChannels } from "../map/reduce";
+import type { LoadedTile } from "../state/tiles";
+import type { Framing } from "./framing";
+import type { Place } from "./place";
+import type { Drawn, Scene } from "./scene";
+import { pixelsSeen, type Rect } from "./viewport";
+
+/** The side of a part of a map that is asked for, in pixels of the whole. */
+const SIDE = 512;
+/** Parts are worth asking for where a pixel of what travelled is so large, in pixels of the screen. */
+const WORTH = 1.5;
+
+/** A part of the map at its full resolution, reduced to one number a pixel. */
+export interface Piece {
+  readonly top: number;
+  readonly left: number;
+  readonly height: number;
+  readonly width: number;
+  readonly values: Float32Array;
+  readonly loaded: LoadedTile;
+}
+
+/** What is known of a map at its full resolution where it is looked at. */
+export interface Detail {
+  /** Width and height of the whole at full resolution. */
+  readonly size: readonly [number, number];
+  readonly pieces: readonly Piece[];
+  /** Whether all that is seen is here. */
+  readonly whole: boolean;
+}
+
+/** The full resolution of what is seen, asked for where it is not here; null where it would show nothing more. */
+export function detailOf(
+  scene: Scene,
+  drawn: Drawn,
+  { picture }: Framing,
+  seen: Rect,
+  screen: number,
+): Detail | null {
+  const { header, field } = drawn;
+  const from = header.reducedFrom;
+  if (!from || header.slot === null || !(screen > 0)) return null;
+  if ((screen * picture.width) / seen.width / field.width < WORTH) return null;
+  const size = [from[1], from[0]] as const;
+  const part = pixelsSeen(picture, size, seen);
+  const middle = [part.left + part.width / 2, part.top + part.height / 2] as const;
+  const wanted: { top: number; left: number; height: number; width: number; far: number }[] = [];
+  for (let top = SIDE * Math.floor(part.top / SIDE); top < part.top + part.height; top += SIDE) {
+    for (let left = SIDE * Math.floor(part.left / SIDE); left < part.left + part.width; left += SIDE) {
+      const height = Math.min(SIDE, size[1] - top);
+      const width = Math.min(SIDE, size[0] - left);
+      const far = Math.hypot(left + width / 2 - middle[0], top + height / 2 - middle[1]);
+      wanted.push({ top, left, height, width, far });
+    }
+  }
+  // What is in the middle is looked at first.
+  wanted.sort((a, b) => a.far - b.far);
+  const pieces = wanted.flatMap(({ top, left, height, width }): Piece[] => {
+    const loaded = scene.store.tiles.get(header.key, top, left, height, width);
+    const values = loaded && reducedOf(loaded, scene);
+    return loaded && values && fitsIn(loaded, height, width)
+      ? [{ top, left, height, width, values, loaded }]
+      : [];
+  });
+  return pieces.length > 0 ? { size, pieces, whole: pieces.length === wanted.length } : null;
+}
+
+function fitsIn({ tile }: LoadedTile, height: number, width: number): boolean {
+  return tile.height === height && tile.width === width;
+}
+
+const reduced = new WeakMap<LoadedTile, { sign: string; reduction: string; values: Float32Array }>();
+
+function reducedOf(loaded: LoadedTile, { sign, reduction }: Scene): Float32Array {
+  const held = reduced.get(loaded);
+  if (held && held.sign === sign && held.reduction === reduction) return held.values;
+  const values = reduceChannels(loaded.values, loaded.tile.channels, sign, reduction);
+  reduced.set(loaded, { sign, reduction, values });
+  return values;
+}
+
+/** One pixel of a map at its full resolution. */
+export interface Fine {
+  readonly row: number;
+  readonly column: number;
+  /** As the map is looked at: one number for all channels. */
+  readonly value: number;
+  readonly channels: readonly number[];
+  /** The picture's colour there, where it came along. */
+  readonly rgb: readonly [number, number, number] | null;
+}
+
+/** What a map has at a place at its full resolution; null where that is not here. */
+export function fineAt(detail: Detail | null, place: Place, [across, down]: Scene["size"]): Fine | null {
+  if (!detail) return null;
+  const [width, height] = detail.size;
+  const at = place.exact ?? { row: (place.row + 0.5) / down, column: (place.column + 0.5) / across };
+  const row = Math.max(0, Math.min(height - 1, Math.floor(at.row * height)));
+  const column = Math.max(0, Math.min(width - 1, Math.floor(at.column * width)));
+  const piece = detail.pieces.find(
+    (one) =>
+      row >= one.top && row < one.top + one.height && column >= one.left && column < one.left + one.width,
+  );
+  if (!piece) return null;
+  const { tile, values } = piece.loaded;
+  const i = (row - piece.top) * piece.width + column - piece.left;
+  const area = piece.height * piece.width;
+  const channels = Array.from({ length: tile.channels }, (_, c) => values[c * area + i]!);
+  const p = tile.picture;
+  const rgb = p ? ([p[3 * i]!, p[3 * i + 1]!, p[3 * i + 2]!] as const) : null;
+  return { row, column, value: piece.values[i]!, channels, rgb };
+}

@@ -1,0 +1,131 @@
+import { toBytes } from "../map/bytes";
+import type { Detail } from "./detail";
+import { make } from "./dom";
+import type { Framing } from "./framing";
+import { sample, within } from "./pieces";
+import { put, Surface, same } from "./surface";
+import { type Extent, pixelsSeen, type Rect, stepFor, WHOLE } from "./viewport";
+
+/** What lies outside the model's picture is seen, but is no part of what is looked at. */
+const DIMMED = "rgba(0, 0, 0, 0.62)";
+
+/** So many pixels are drawn at most where they are put together one by one. */
+const MOST = 400_000;
+
+/** The photograph: the part of it that is seen, at the resolution that is shown. */
+export class PhotoLayer {
+  readonly element = make("canvas", { "data-layer": "photo" });
+  readonly #surface = new Surface(this.element);
+  #raw: unknown = undefined;
+  #pixels: ImageData | null = null;
+  #state: readonly unknown[] = [];
+
+  forget(): void {
+    this.#state = [];
+  }
+
+  update(raw: unknown, framing: Framing, seen: Rect, detail: Detail | null, screen: Extent): void {
+    if (framing.original) this.#drawOriginal(framing, framing.original, seen, screen);
+    else this.#drawPicture(raw, framing, seen, detail, screen);
+  }
+
+  #drawOriginal(
+    { picture }: Framing,
+    { bitmap, area }: NonNullable<Framing["original"]>,
+    seen: Rect,
+    { width, height }: Extent,
+  ): void {
+    this.#surface.lay(WHOLE, width, width);
+    const state = [bitmap, seen.left, seen.top, seen.width, width, height, picture.left, picture.width];
+    if (same(state, this.#state)) return;
+    this.#state = state;
+    const pen = this.#surface.pen(Math.max(1, width), Math.max(1, height));
+    if (!pen) return;
+    pen.clearRect(0, 0, width, height);
+    const at = (rect: Rect) =>
+      [
+        ((rect.left - seen.left) / seen.width) * width,
+        ((rect.top - seen.top) / seen.height) * height,
+        (rect.width / seen.width) * width,
+        (rect.height / seen.height) * height,
+      ] as const;
+    const whole = at(area);
+    pen.imageSmoothingEnabled = whole[2] < bitmap.width;
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(bitmap, ...whole);
+    const box = at(picture);
+    pen.fillStyle = DIMMED;
+    pen.beginPath();
+    pen.rect(...whole);
+    pen.rect(...box);
+    pen.fill("evenodd");
+    if (box[0] > 0 || box[1] > 0 || box[0] + box[2] < width || box[1] + box[3] < height) {
+      pen.strokeStyle = "rgba(255, 255, 255, 0.8)";
+      pen.lineWidth = 1;
+      pen.strokeRect(Math.round(box[0]) - 0.5, Math.round(box[1]) - 0.5, box[2] + 1, box[3] + 1);
+    }
+  }
+
+  #drawPicture(raw: unknown, framing: Framing, seen: Rect, detail: Detail | null, screen: Extent): void {
+    const { pixels: size } = framing;
+    if (raw !== this.#raw || size[0] !== this.#pixels?.width || size[1] !== this.#pixels.height) {
+      this.#raw = raw;
+      this.#pixels = pixelsOf(raw, size);
+      this.#state = [];
+    }
+    const pixels = this.#pixels;
+    if (pixels && detail?.pieces.some((one) => one.loaded.tile.picture)) {
+      this.#drawFine(pixels, framing, seen, detail, screen);
+      return;
+    }
+    const part = pixelsSeen(framing.picture, size, seen);
+    this.#surface.place(framing.picture, size, part, seen, screen.width);
+    const state = [pixels, part.top, part.left, part.across, part.down];
+    if (same(state, this.#state)) return;
+    this.#state = state;
+    if (pixels) this.#surface.pen(part.across, part.down)?.putImageData(pixels, -part.left, -part.top);
+    else this.element.width = part.across;
+  }
+
+  #drawFine(
+    pixels: ImageData,
+    { picture }: Framing,
+    seen: Rect,
+    { size, pieces }: Detail,
+    screen: Extent,
+  ): void {
+    const part = pixelsSeen(picture, size, seen, stepFor(picture, size, seen, screen.width, MOST));
+    const { top, left, down, across, step } = part;
+    this.#surface.place(picture, size, part, seen, screen.width);
+    const state = [pixels, top, left, down, across, step, ...pieces.map((one) => one.loaded)];
+    if (same(state, this.#state)) return;
+    this.#state = state;
+    const data = this.#surface.image(across, down);
+    const out = new Uint32Array(data.data.buffer);
+    const coarse = new Uint32Array(pixels.data.buffer);
+    sample(out, part, size, [pixels.width, pixels.height], (i) => coarse[i]!);
+    for (const piece of pieces) {
+      const rgb = piece.loaded.tile.picture;
+      if (!rgb) continue;
+      within(piece, part, (o, i) => {
+        out[o] = (255 << 24) | (rgb[3 * i + 2]! << 16) | (rgb[3 * i + 1]! << 8) | rgb[3 * i]!;
+      });
+    }
+    put(this.element, data);
+  }
+}
+
+/** The picture as a canvas stores it; null where its bytes do not fit its size. */
+function pixelsOf(raw: unknown, [width, height]: readonly [number, number]): ImageData | null {
+  const bytes = toBytes(raw);
+  const count = width * height;
+  if (!bytes || bytes.length !== 3 * count) return null;
+  const data = new ImageData(width, height);
+  for (let i = 0, j = 0; i < 4 * count; i += 4, j += 3) {
+    data.data[i] = bytes[j]!;
+    data.data[i + 1] = bytes[j + 1]!;
+    data.data[i + 2] = bytes[j + 2]!;
+    data.data[i + 3] = 255;
+  }
+  return data;
+}
