@@ -50,12 +50,14 @@ class Separate:
         The transform.
     size
         (width, height) of the pictures it is given.
+    shape
+        (height, width) of what it returns.
     colours
         Three channels.
     """
 
-    def __init__(self, push: Push, size: tuple[int, int], colours: ColourMap) -> None:
-        self.shape = (0, 0)
+    def __init__(self, push: Push, size: tuple[int, int], shape: tuple[int, int], colours: ColourMap) -> None:
+        self.shape = shape
         self._push, self._size, self._colours = push, size, colours
         self._blue = Image.new("L", size, "white")
         black, blue = (self._read(Image.new("RGB", size, colour))[2] for colour in ("black", "blue"))
@@ -68,7 +70,7 @@ class Separate:
         return found[0], found[1]
 
     def _read(self, picture: Image.Image) -> Floats:
-        return self._colours.undo(_same_size(self, self._push(picture))).numpy()
+        return self._colours.undo(_thinned(self._push(picture))).numpy()
 
 
 class Grey:
@@ -76,7 +78,7 @@ class Grey:
 
     Parameters
     ----------
-    push, size
+    push, size, shape
         As of :class:`Separate`.
 
     Raises
@@ -85,11 +87,11 @@ class Grey:
         Black and white come out the same.
     """
 
-    def __init__(self, push: Push, size: tuple[int, int]) -> None:
-        self.shape = (0, 0)
+    def __init__(self, push: Push, size: tuple[int, int], shape: tuple[int, int]) -> None:
+        self.shape = shape
         self._push, self._size = push, size
         self._black, white = (
-            _same_size(self, push(Image.new("RGB", size, grey))).double().numpy() for grey in ("black", "white")
+            _thinned(push(Image.new("RGB", size, grey))).double().numpy() for grey in ("black", "white")
         )
         self._response = white - self._black
         power = (self._response**2).sum(axis=0)
@@ -104,7 +106,7 @@ class Grey:
         return self._one(_plane(rows, 0, self._size)), self._one(_plane(columns, 1, self._size))
 
     def _one(self, plane: Image.Image) -> Floats:
-        values = _same_size(self, self._push(Image.merge("RGB", [plane, plane, plane]))).double().numpy()
+        values = _thinned(self._push(Image.merge("RGB", [plane, plane, plane]))).double().numpy()
         return np.asarray(((values - self._black) * self._response).sum(axis=0) / self._power)
 
 
@@ -113,13 +115,8 @@ def samples(count: int) -> npt.NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, _MOST_READ)).round().astype(np.int64))
 
 
-def _same_size(reader: Separate | Grey, output: Tensor) -> Tensor:
-    """Thin what the transform returned, whose size may not depend on the picture."""
-    shape = (int(output.shape[1]), int(output.shape[2]))
-    if reader.shape not in ((0, 0), shape):
-        raise Refused("returns sizes that depend on what is in the picture")
-    reader.shape = shape
-    return output[:, samples(shape[0])][:, :, samples(shape[1])]
+def _thinned(output: Tensor) -> Tensor:
+    return output[:, samples(output.shape[1])][:, :, samples(output.shape[2])]
 
 
 def _plane(code: Floats, axis: int, size: tuple[int, int]) -> Image.Image:

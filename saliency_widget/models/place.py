@@ -80,26 +80,29 @@ def find_place(transform: Transform, colours: ColourMap | None, picture: Image.I
     Notes
     -----
     Runs the transform five times where the colours can be told apart, eight times otherwise. The box is exact to
-    about 0.02 of a pixel, of the model's picture or of the original, whichever is coarser, at what it shows of the
-    original. Nearest-neighbour resizing displaces the pixels themselves, by up to half
-    a pixel of the coarser picture; there the box is that of the line that follows them best.
+    about 0.02 of a pixel, of the model's picture or of the original, whichever is coarser; where much of it lies
+    outside of the original, that holds for the edges of the original in it. Nearest-neighbour resizing displaces the
+    pixels themselves, by up to half a pixel of the coarser picture; there the box is that of the line that follows
+    them best.
     """
     if min(picture.size) < _LEAST_SIDE:
         return f"was given a picture of less than {_LEAST_SIDE} pixels a side, in which positions cannot be measured"
     with torch.inference_mode(False), torch.no_grad(), torch.device("cpu"), KeptRandomness() as randomness:
 
         def push(probe: Image.Image) -> Tensor:
-            return run(transform, probe, randomness)
+            found = run(transform, probe, randomness)
+            if found.shape != output.shape:
+                raise Refused("returns sizes that depend on what is in the picture")
+            return found
 
+        shape = (int(output.shape[1]), int(output.shape[2]))
         try:
             reader: Reader
             if colours is not None and len(colours.offset) == 3:
-                reader = Separate(push, picture.size, colours)
+                reader = Separate(push, picture.size, shape, colours)
             else:
-                reader = Grey(push, picture.size)
+                reader = Grey(push, picture.size, shape)
             found = _measured(reader, picture)
-            if reader.shape != tuple(output.shape[1:]):
-                raise Refused("returns sizes that depend on what is in the picture")
             check_view(found, picture, output)
         except InputError as error:
             return f"fails on pictures that are made to measure positions ({error.problem})"

@@ -267,6 +267,16 @@ def test_a_transform_that_looks_at_the_picture_is_found_out(margin: tuple[int, i
     assert "another part of this picture" in found
 
 
+def test_sizes_that_depend_on_the_picture_are_refused() -> None:
+    def cut(picture: Image.Image) -> object:
+        box = picture.getbbox()
+        return T.functional.to_tensor(picture.crop(box) if box else picture)
+
+    found = placed(cut, ImageOps.expand(a_picture(300, 200), border=10))
+    assert isinstance(found, str)
+    assert "sizes that depend" in found
+
+
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("filters", [Image.Resampling.NEAREST, Image.Resampling.BICUBIC])
 def test_a_picture_of_noise_is_no_reason_to_refuse(seed: int, filters: Image.Resampling) -> None:
