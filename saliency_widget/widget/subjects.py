@@ -41,6 +41,7 @@ class Subjects:
     def __init__(self, explainers: Sequence[Sequence[Explainer]]) -> None:
         self.rows = tuple(tuple(row) for row in explainers)
         self._layers: dict[int, list[dict[str, Any]]] = {}
+        self._geometry: dict[int, dict[str, Any] | None] = {}
         several = len(self.all) > 1
         self._places = {
             id(explainer): Place(i, j, f"{i}.{j}/" if several else "")
@@ -99,16 +100,18 @@ class Subjects:
 
     def originals(self) -> list[bytes]:
         """The pictures as they were given, encoded; empty where there is none."""
-        return [_encoded(getattr(one.prepared, "original", None)) for one in self.rows[0]]
+        return [_encoded(one.prepared.original) for one in self.rows[0]]
 
-    def look_for_layers(self, explainer: Explainer) -> bool:
-        """Find the layers that can be chosen; whether there is anything new to say."""
-        look = getattr(explainer, "layers", None)
-        if look is None or id(explainer) in self._layers:
-            return False
-        found = [{"name": name, "kind": kind, "grid": [int(side) for side in grid]} for name, kind, grid in look()]
-        self._layers[id(explainer)] = found
-        return bool(found)
+    def look_further(self, explainer: Explainer) -> None:
+        """Find what takes its time: the layers that can be chosen, and where the picture lies in the original."""
+        self._layers[id(explainer)] = [
+            {"name": one.name, "kind": one.kind, "grid": [int(side) for side in one.grid]} for one in explainer.layers()
+        ]
+        geometry = explainer.prepared.geometry
+        if geometry is not None:
+            box = [round(float(side), 4) for side in geometry.box]
+            found = {"height": int(geometry.height), "width": int(geometry.width), "box": box}
+            self._geometry[id(explainer)] = found
 
     def info(self) -> dict[str, Any]:
         """What a front end must know of all of it."""
@@ -125,7 +128,7 @@ class Subjects:
             ],
             "scores": [{"kind": kind, "label": kind} for kind in KINDS],
             "models": _told_apart([row[0].model_name for row in self.rows], "model"),
-            "images": _told_apart([getattr(one.prepared, "name", "") for one in self.rows[0]], "image"),
+            "images": _told_apart([one.prepared.name for one in self.rows[0]], "image"),
             "subjects": [self._subject(explainer) for explainer in self.all],
         }
 
@@ -137,9 +140,9 @@ class Subjects:
             "model": place.model,
             "image": place.image,
             "model_name": explainer.model_name,
-            "image_name": getattr(prepared, "name", ""),
+            "image_name": prepared.name,
             "picture": {"height": height, "width": width},
-            "original": _geometry(prepared),
+            "original": self._geometry.get(id(explainer)),
             "channels": list(prepared.channels),
             "classes": explainer.classes,
             "prediction": [
@@ -172,14 +175,6 @@ def _told_apart(names: Sequence[str], word: str) -> list[str]:
         name if name and names.count(name) == 1 else f"{name or word} {number + 1}".strip()
         for number, name in enumerate(names)
     ]
-
-
-def _geometry(prepared: Any) -> dict[str, Any] | None:
-    geometry = getattr(prepared, "geometry", None)
-    if geometry is None:
-        return None
-    box = [round(float(side), 4) for side in geometry.box]
-    return {"height": int(geometry.height), "width": int(geometry.width), "box": box}
 
 
 def _encoded(picture: Any) -> bytes:

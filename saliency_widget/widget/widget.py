@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import traitlets as t
@@ -552,7 +552,7 @@ class SaliencyWidget(Looks):
         if not current:
             self._session.ask(order)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _mirrored(self) -> Iterator[None]:
         """Set the choices to what is, which asks for nothing."""
         self._mirroring += 1
@@ -605,11 +605,12 @@ class SaliencyWidget(Looks):
         subjects: Subjects | None = self.__dict__.get("_subjects")
         if subjects is None:
             return
-        found = [subjects.look_for_layers(explainer) for explainer in subjects.all]
-        if any(found):
-            with self._lock:
-                if not self._closed:
-                    self._info = subjects.info()
+        for explainer in subjects.all:
+            with contextlib.suppress(Exception):  # what cannot be found cannot be chosen, and that is all
+                subjects.look_further(explainer)
+        with self._lock:
+            if not self._closed:
+                self._info = subjects.info()
 
     def _fetch_originals(self) -> None:
         subjects: Subjects | None = self.__dict__.get("_subjects")

@@ -96,7 +96,9 @@ def test_another_class_is_asked_for_shown_and_equals_the_engines(quick: tuple[La
 def test_looking_works_with_the_socket_blocked_and_sends_no_request(quick: tuple[Lab, Widget], wire: Wire) -> None:
     lab, widget = quick
     second = lab.ask(
-        1, 'import json; w.wait(); print("JSON" + json.dumps([w._info["subjects"][0]["prediction"][1]["label"], len(w._maps)]))'
+        1,
+        'import json; w.wait(); second = w._info["subjects"][0]["prediction"][1]["label"];'
+        'print("JSON" + json.dumps([second, len(w._maps)]))',
     )
     lab.page.wait_for_function(
         "list => list.querySelectorAll('button[data-held]').length >= 5",

@@ -429,3 +429,12 @@ def test_its_figure_is_what_is_shown(make: Any) -> None:
     assert "not uniform" in texts
     widget.view = {"reduction": "7", "colormap": "blue-orange"}
     assert widget.figure() is not None
+
+
+def test_layers_and_the_place_in_the_original_are_told_when_they_are_found(make: Any, picture: Any) -> None:
+    widget = make(Small().eval(), picture)
+    widget.comm.until(lambda: bool(widget._info["subjects"][0]["layers"]))
+    (subject,) = widget._info["subjects"]
+    assert {one["name"]: one["grid"] for one in subject["layers"]}["conv"] == [20, 24]
+    assert subject["original"] == {"height": 20, "width": 24, "box": [0, 0, 20, 24]}
+    assert json.dumps(widget._info)
