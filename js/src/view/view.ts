@@ -39,7 +39,7 @@ class View {
   readonly #header = new Header();
   readonly #notices: Notices;
   readonly #stage: Stage;
-  readonly #bar = new Bar();
+  readonly #bar: Bar;
   readonly #readout: Readout;
   readonly #controls: Controls;
   readonly #classes: Classes;
@@ -62,6 +62,7 @@ class View {
     this.#read = oncePerFrame(signal, () => this.#readFrame());
     this.#notices = new Notices(store, signal, () => this.#classes.focus());
     this.#stage = new Stage(signal, (place) => this.#moved(place));
+    this.#bar = new Bar(store, signal);
     this.#readout = new Readout(signal, (place) => {
       this.#moved(place);
       this.#announcer.say(() => this.#readout.words());
