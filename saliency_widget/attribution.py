@@ -164,9 +164,11 @@ class Attribution:
         Parameters
         ----------
         sign
-            "absolute" or "signed".
+            "absolute", "signed", "positive" or "negative"; see
+            :func:`saliency_widget.display.reduce.reduce_channels`.
         reduce
-            "max", "sum" or "mean" over channels; None is "max" for "absolute" and "sum" for "signed".
+            "max", "sum", "mean" or "l2" over channels, or one channel's number; None is "max" for "absolute" and "sum"
+            for the others.
         clip
             Percentile of |value| at which it saturates.
         between
@@ -176,7 +178,8 @@ class Attribution:
         Returns
         -------
         numpy.ndarray
-            float32 (H, W), in [0, 1] ("absolute") or [-1, 1] ("signed", zero at 0).
+            float32 (H, W), in [0, 1] ("absolute", "positive"), [-1, 0] ("negative") or [-1, 1] ("signed"); zero is
+            at 0.
         """
         height, width = self.image.shape[:2]
         return heatmap(to_picture(self.values, height, width, between), sign, reduce, clip)
@@ -188,15 +191,20 @@ class Attribution:
         clip: float = DEFAULT_CLIP,
         between: Between = "smooth",
         ax: Axes | None = None,
+        reduce: Reduction | None = None,
+        colormap: str | None = None,
     ) -> Figure:
         """A matplotlib figure: the picture, the map, a colour bar with unit and clip.
 
         Parameters
         ----------
-        sign, clip, between
+        sign, clip, between, reduce
             As in :meth:`heatmap`.
         ax
             Draw the map alone into these axes, instead of making a figure.
+        colormap
+            A colour table: "inferno", "viridis", "gray", "hot" or "jet"; for a signed map "blue-orange" or
+            "blue-white-orange". None is the first of them. "hot" and "jet" are not uniform, and the figure says so.
 
         Returns
         -------
@@ -205,7 +213,7 @@ class Attribution:
         """
         from saliency_widget.display.figure import draw_figure
 
-        return draw_figure(self, sign, clip=clip, between=between, ax=ax)
+        return draw_figure(self, sign, clip=clip, between=between, ax=ax, reduce=reduce, colormap=colormap)
 
     def _repr_png_(self) -> bytes:
         from saliency_widget.display.notebook_figure import NotebookFigure

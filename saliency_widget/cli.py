@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 SCORES = ("logit", "probability", "log-probability", "margin")
 """The kinds of score; a test holds them to those that there are, which are not imported to read the arguments."""
 
+SIGNS = ("absolute", "signed", "positive", "negative")
+"""The ways to show a map, likewise."""
+
 _MENU = Path(__file__).parent / "methods" / "menu.json"
 
 _LONGEST_NUMBER = 30
@@ -50,6 +53,8 @@ examples:
       explain the class "tabby", whatever the model predicts
   saliency-widget explain cat.jpg --target 281 --signed --npz map.npz
       class number 281; colours show which way each pixel pushes; the numbers themselves go into map.npz
+  saliency-widget explain cat.jpg --sign positive --colormap viridis
+      only what raises the score, in other colours
   saliency-widget explain cat.jpg --target tabby --against lynx
       what speaks for "tabby" rather than for "lynx"
   saliency-widget explain cat.jpg --method gradient --signed
@@ -116,10 +121,27 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument(
         "--target", metavar="CLASS", help="the class to explain: a name or a number (default: the predicted class)"
     )
-    explain.add_argument(
-        "--signed",
-        action="store_true",
-        help="show in which direction each pixel changes the score, not only how strongly",
+    look = explain.add_argument_group("how the map is shown")
+    sign = look.add_mutually_exclusive_group()
+    sign.add_argument(
+        "--sign",
+        choices=SIGNS,
+        default="absolute",
+        help="how strongly each pixel changes the score (absolute, the default), in which direction too (signed), or "
+        "only where it raises (positive) or lowers it (negative)",
+    )
+    sign.add_argument("--signed", action="store_const", dest="sign", const="signed", help="short for --sign signed")
+    look.add_argument(
+        "--reduce",
+        metavar="HOW",
+        help="what is shown of a pixel's channels: max, sum, mean, l2, or the number of one channel, from 0 (default: "
+        "max for absolute, sum for the others)",
+    )
+    look.add_argument(
+        "--colormap",
+        metavar="NAME",
+        help="inferno, viridis, gray, hot or jet (the last two are not uniform); with --sign signed blue-orange or "
+        "blue-white-orange (default: the first)",
     )
     explain.add_argument("--npz", metavar="OUT.npz", help="write the numbers, too")
     explain.add_argument("--against", metavar="CLASS", help="another class: explain the difference of the two logits")
@@ -187,6 +209,13 @@ def _explain(arguments: argparse.Namespace) -> None:
         _check_goal("--npz", numbers, ".npz", arguments.image)
 
     # after the arguments, so that --help and a slip of the pen are answered at once
+    from saliency_widget.display.colours import check_colormap
+    from saliency_widget.display.reduce import check_reduction
+
+    colormap = check_colormap(arguments.sign, arguments.colormap)
+    # A map over cells has fewer channels than the picture; that is known when there is one.
+    check_reduction(arguments.reduce, arguments.sign, channels=3)
+
     from saliency_widget.models.image import load_image
 
     picture = load_image(arguments.image).picture
@@ -206,7 +235,7 @@ def _explain(arguments: argparse.Namespace) -> None:
     *_, last = explainer.steps([target], method)
     attribution = _named(last.attributions[0], weights)
     # All files first: who reads only the first line of what is printed closes the pipe.
-    write_png(attribution, output, sign="signed" if arguments.signed else "absolute")
+    write_png(attribution, output, arguments.sign, reduce=arguments.reduce, colormap=colormap)
     if numbers is not None:
         attribution.save(numbers)
     _print_prediction(explainer, weights)

@@ -171,6 +171,43 @@ def test_a_map_drawn_into_the_callers_axes_shows_the_definitions_colours(attribu
     assert (ax.images[0].get_array() == colourise(attribution.heatmap("signed"), "signed")).all()
 
 
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"sign": "positive"}, "sum over channels, where it is above zero"),
+        ({"sign": "negative", "reduce": "mean"}, "mean over channels, where it is below zero"),
+        ({"sign": "absolute", "reduce": "l2"}, "Euclidean length over channels"),
+        ({"sign": "signed", "reduce": 1}, "value of channel G; zero is the neutral colour"),
+        ({"sign": "absolute", "reduce": "2", "colormap": "jet"}, "|value| of channel B"),
+        ({"colormap": "jet"}, "colours not uniform"),
+    ],
+)
+def test_a_figure_says_what_of_the_channels_it_shows_and_by_which_colours(
+    attribution: Attribution, choices: dict, words: str
+) -> None:
+    from saliency_widget.display.colours import colourise
+
+    figure = attribution.plot(**choices)
+    assert words in figure._supxlabel.get_text()
+    sign = choices.get("sign", "absolute")
+    heat = attribution.heatmap(sign, choices.get("reduce"))
+    assert (figure.axes[2].images[0].get_array() == colourise(heat, sign, choices.get("colormap"))).all()
+
+
+def test_the_bar_of_a_negative_map_runs_up_to_zero(attribution: Attribution) -> None:
+    from saliency_widget.display.colours import colour_table
+
+    bar = attribution.plot("negative").axes[3]
+    low, high = bar.get_ylim()
+    assert low < 0
+    assert high == 0
+    assert bar.get_xlabel() == "lowers"
+    assert bar.get_title() == ""
+    mappable = attribution.plot("negative", colormap="hot").axes[3]._colorbar.mappable
+    assert np.allclose(mappable.to_rgba(0.0)[:3], colour_table("negative", "hot")[0] / 255)
+    assert np.allclose(mappable.to_rgba(low)[:3], colour_table("negative", "hot")[255] / 255)
+
+
 def test_a_zero_map_is_said_in_words() -> None:
     zero = Attribution(
         np.zeros((3, 4, 4), np.float32),
@@ -191,6 +228,9 @@ def test_a_zero_map_is_said_in_words() -> None:
         (lambda a: a.plot(ax=3), "ax"),
         (lambda a: a.heatmap(sign=np.array(["absolute", "signed"])), "sign"),
         (lambda a: a.heatmap(reduce=np.array(["max", "sum"])), "reduce"),
+        (lambda a: a.plot(colormap="rainbow"), "colormap"),
+        (lambda a: a.plot("signed", colormap="inferno"), "colormap"),
+        (lambda a: a.plot(reduce="3"), "reduce"),
         (lambda a: a.heatmap(between=np.array(["smooth", "cells"])), "between"),
     ],
 )

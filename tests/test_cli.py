@@ -18,6 +18,7 @@ from PIL import Image
 import saliency_widget as sw
 from saliency_widget import cli
 from saliency_widget._version import __version__
+from saliency_widget.display.reduce import SIGNS
 from saliency_widget.methods import base
 from saliency_widget.methods.base import menu
 from saliency_widget.methods.gradient import Gradient
@@ -80,6 +81,10 @@ def test_signed_and_probability(cat: Path) -> None:
     assert cli.main(["explain", str(cat), "-o", "a.png"]) == 0
     assert cli.main(["explain", str(cat), "-o", "b.png", "--signed"]) == 0
     assert Path("a.png").read_bytes() != Path("b.png").read_bytes()
+    assert cli.main(["explain", str(cat), "-o", "b2.png", "--sign", "signed"]) == 0
+    assert Path("b2.png").read_bytes() == Path("b.png").read_bytes()
+    more = ["--sign", "negative", "--reduce", "l2", "--colormap", "viridis"]
+    assert cli.main(["explain", str(cat), "-o", "d.png", *more]) == 0
     assert cli.main(["explain", str(cat), "-o", "c.png", "--score", "probability", "--npz", "c.npz"]) == 0
     saved = sw.Attribution.load("c.npz")
     assert saved.target.kind == "probability"
@@ -96,6 +101,9 @@ BAD: list[tuple[list[str], str]] = [
     (["explain", "CAT", "--target", "1000"], "index from 0 to 999"),
     (["explain", "CAT", "--target", "-1"], "index from 0 to 999"),
     (["explain", "CAT", "--target", ""], "is an empty label"),
+    (["explain", "CAT", "--colormap", "jett"], "colormap='jett'"),
+    (["explain", "CAT", "--signed", "--colormap", "jet"], "no colour table for a signed map"),
+    (["explain", "CAT", "--reduce", "median"], "reduce='median'"),
     (["explain", "CAT", "-o", "map.jpg"], "Name it map.png"),
     (["explain", "CAT", "-o", "nowhere/map.png"], "Make nowhere first"),
     (["explain", "CAT", "-o", "folder.png"], "is a folder"),
@@ -326,6 +334,7 @@ def test_a_method_with_parameters(
 
 def test_every_kind_of_score(cat: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(KINDS) == cli.SCORES
+    assert SIGNS == cli.SIGNS
     tiny = ["--model", TINY, "--random-weights", "--npz", "map.npz", "--target", "1"]
     for kind in cli.SCORES:
         assert cli.main(["explain", str(cat), *tiny, "--score", kind]) == 0

@@ -1,7 +1,8 @@
 """Write the colour tables that Python and the front end share: ``python tools/make_colours.py``.
 
-Sequential tables are matplotlib's (inferno and viridis, released to the public domain under CC0; gray). The diverging
-ones are made here, in OKLab, where equal steps look about equally large.
+Sequential tables are matplotlib's (inferno and viridis, released to the public domain under CC0; gray, hot, jet). The
+diverging ones are made here, in OKLab, where equal steps look about equally large. hot and jet are there because
+people compare with older figures, and are listed as not uniform, so that whoever offers them can say so.
 
 Why these are the defaults. A map lies at about 0.6 opacity over a photograph without colours, and most of a gradient
 map is close to zero. "inferno" starts at black and "blue-orange" has a dark neutral: where a map is weak the
@@ -23,6 +24,7 @@ import numpy.typing as npt
 
 FILE = Path(__file__).parent.parent / "saliency_widget" / "display" / "colours.json"
 Array = npt.NDArray[np.float64]
+NOT_UNIFORM = ("hot", "jet")
 
 _TO_LMS = np.array(
     [[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.2914855480]]
@@ -87,14 +89,15 @@ def sequential(name: str) -> str:
     return str(np.ascontiguousarray(table).tobytes().hex())
 
 
-def tables() -> dict[str, dict[str, str]]:
+def tables() -> dict[str, dict[str, str] | list[str]]:
     """All tables, as they stand in the file."""
     return {
-        "sequential": {name: sequential(name) for name in ("inferno", "viridis", "gray")},
+        "sequential": {name: sequential(name) for name in ("inferno", "viridis", "gray", *NOT_UNIFORM)},
         "diverging": {
             "blue-orange": diverging(0.17, 0.80, (258, 230), (40, 68), 0.19),
             "blue-white-orange": diverging(0.97, 0.46, (235, 262), (66, 40), 0.19),
         },
+        "not_uniform": list(NOT_UNIFORM),
     }
 
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import raw from "../../saliency_widget/display/colours.json";
-import { colourise, DEFAULT_TABLE, entry, heat, tableFor } from "../src/map/colour";
+import { colourise, DEFAULT_TABLE, entry, heat, tableFor, tableNames } from "../src/map/colour";
+import { SIGNS } from "../src/map/reduce";
 
 const linear = (byte: number) => (byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4);
 
@@ -31,7 +32,17 @@ describe("tables", () => {
     expect(at(rgb, 256)[0]! > at(rgb, 256)[2]!).toBe(true);
   });
 
+  it("are offered with the default first, and say which are not uniform", () => {
+    for (const sign of SIGNS) expect(tableNames(sign)[0]!.name).toBe(DEFAULT_TABLE[sign]);
+    const uneven = tableNames("negative").filter(({ uniform }) => !uniform);
+    expect(uneven.map(({ name }) => name)).toEqual(["hot", "jet"]);
+    expect(tableNames("signed").every(({ uniform }) => uniform)).toBe(true);
+  });
+
   it("fall back to the default for an unknown name", () => {
+    expect(tableFor("negative", "blue-orange").name).toBe("inferno");
+    expect(tableFor("positive", "hot")).toBe(tableFor("absolute", "hot"));
+    expect(tableFor("signed", "").name).toBe(DEFAULT_TABLE.signed);
     expect(tableFor("signed", "no such").name).toBe(DEFAULT_TABLE.signed);
     expect(tableFor("absolute", "toString").name).toBe(DEFAULT_TABLE.absolute);
   });
@@ -48,6 +59,11 @@ describe("heat and entry", () => {
     expect(entry(9, 1, "signed")).toBe(256);
     expect(entry(1, 1, "absolute")).toBe(255);
     expect(entry(0, 1, "absolute")).toBe(0);
+    expect(entry(1, 1, "positive")).toBe(255);
+    expect(entry(-1, 1, "negative")).toBe(255);
+    expect(entry(-0.5, 1, "negative")).toBe(entry(0.5, 1, "positive"));
+    expect(entry(-9, 1, "negative")).toBe(255);
+    expect(entry(-9, 0, "negative")).toBe(0);
   });
 
   it("shows what has no number in grey", () => {

@@ -4,7 +4,7 @@ import { tableFor } from "../src/map/colour";
 import { Field } from "../src/map/field";
 import { argsort } from "../src/map/order";
 import { paint } from "../src/map/paint";
-import { reduceChannels, type Sign } from "../src/map/reduce";
+import { REDUCTIONS, reduceChannels, reductionFor, SIGNS } from "../src/map/reduce";
 import * as reference from "./reference";
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
@@ -52,6 +52,38 @@ describe("reduceChannels", () => {
       expect(reduceChannels(values, 3, "absolute")[0]).toBeNaN();
     }
   });
+  it("takes the strongest of the channels with its sign", () => {
+    expect([...reduceChannels(three, 3, "signed", "max")]).toEqual([-3, -2, nan, nan, 1]);
+    expect([...reduceChannels(three, 3, "negative", "max")]).toEqual([-3, -2, nan, nan, 0]);
+  });
+  it("takes one channel, and misses the pixels that another lacks", () => {
+    expect([...reduceChannels(three, 3, "signed", "0")]).toEqual([1, -2, nan, nan, 1]);
+    expect([...reduceChannels(three, 3, "positive", "0")]).toEqual([1, 0, nan, nan, 1]);
+    expect([...reduceChannels(three, 3, "absolute", "0")]).toEqual([1, 2, nan, nan, 1]);
+  });
+  it("takes the default where a map has no such channel, or the choice is unknown", () => {
+    expect(reductionFor("2", 1, "absolute")).toBe("max");
+    for (const wrong of ["3", "-1", "1.5", "median", "", "0x1", "99999999"]) {
+      expect(reductionFor(wrong, 3, "signed")).toBe("sum");
+    }
+    expect(reductionFor("2", 3, "signed")).toBe(2);
+  });
+  it("splits the signed map in two", () => {
+    const values = noise(3 * 9000, 3);
+    for (const how of ["default", ...REDUCTIONS, "0", "1", "2"]) {
+      const [signed, positive, negative] = (["signed", "positive", "negative"] as const).map((sign) =>
+        reduceChannels(values, 3, sign, how),
+      );
+      expect(signed!.every((v, i) => v === positive![i]! + negative![i]!)).toBe(true);
+      expect(positive!.every((v, i) => v >= 0 && negative![i]! <= 0)).toBe(true);
+      expect([signed!, positive!, negative!].some((map) => map.some((v) => Object.is(v, -0)))).toBe(false);
+    }
+  });
+  it("measures length, with the sign of the sum", () => {
+    const values = Float32Array.of(3, -3, 1, 4, -4, -1);
+    expect([...reduceChannels(values, 2, "absolute", "l2")]).toEqual([5, 5, Math.fround(Math.SQRT2)]);
+    expect([...reduceChannels(values, 2, "signed", "l2")]).toEqual([5, -5, 0]);
+  });
   it("adds in double precision and never makes a negative zero", () => {
     expect(reduceChannels(Float32Array.of(1e8, 1, -1e8), 3, "signed")[0]).toBe(1);
     expect(Object.is(reduceChannels(Float32Array.of(-0, -0), 2, "signed")[0], 0)).toBe(true);
@@ -59,10 +91,7 @@ describe("reduceChannels", () => {
 });
 
 describe.each(MAPS)("%s", (_, values, width) => {
-  const reduced: [Sign, Float32Array][] = [
-    ["signed", reduceChannels(values, 1, "signed")],
-    ["absolute", reduceChannels(values, 1, "absolute")],
-  ];
+  const reduced = SIGNS.map((sign) => [sign, reduceChannels(values, 1, sign)] as const);
   describe.each(reduced)("%s", (sign, map) => {
     const field = new Field(sign, width, map.length / width, map);
 
@@ -70,6 +99,7 @@ describe.each(MAPS)("%s", (_, values, width) => {
       const order = argsort(map);
       expect(order.every((at, k) => k === 0 || map[order[k - 1]!]! <= map[at]!)).toBe(true);
       expect(new Set(order).size).toBe(map.filter(Number.isFinite).length);
+      expect([...field.sorted]).toEqual([...order].map((at) => map[at]!));
     });
 
     it.each([0, 50, 99, 100])("has its level at %d", (clip) => {
@@ -103,9 +133,45 @@ describe.each(MAPS)("%s", (_, values, width) => {
       }
     });
 
-    it("has bins that fit the table", () => {
-      expect(field.bins.count).toBeLessThanOrEqual(65535);
-      expect(field.bins.starts[field.bins.count]).toBe(field.finite);
+    it("has bins that fit the table, in order, and each pixel lies in its own", () => {
+      const { count, firsts, lasts, index } = field.bins;
+      expect(count).toBeLessThanOrEqual(65535);
+      for (let bin = 1; bin < count; bin++) expect(lasts[bin - 1]! < firsts[bin]!).toBe(true);
+      const inside = (value: number, bin: number) =>
+        Number.isFinite(value) ? firsts[bin]! <= value && value <= lasts[bin]! : bin === count;
+      expect(map.every((value, i) => inside(value, index[i]!))).toBe(true);
+      expect(firsts.every((first, bin) => Math.sign(first) === Math.sign(lasts[bin]!))).toBe(true);
+    });
+
+    it("knows the magnitude at each place of the order", () => {
+      const sorted = reference.magnitudes(map);
+      for (let k = 0; k < sorted.length; k += Math.ceil(sorted.length / 50)) {
+        expect(field.magnitude(k)).toBe(sorted[k]);
+      }
+      expect(field.largest).toBe(sorted.at(-1) ?? 0);
+    });
+
+    it("turns a magnitude back into the clip and the threshold that stand for it", () => {
+      const sorted = reference.magnitudes(map);
+      let clip = 0;
+      let percent = 100;
+      for (let k = 0; k < sorted.length; k += Math.ceil(sorted.length / 97)) {
+        const magnitude = sorted[k]!;
+        if (magnitude > 0) expect(field.level(field.clipOf(magnitude))).toBe(magnitude);
+        expect(field.keep(field.percentOf(magnitude)).cut).toBe(magnitude);
+        // Between two magnitudes: the level is the one below, the cut the one above.
+        const above = sorted.find((value) => value > magnitude);
+        const between = magnitude + ((above ?? 2 * magnitude + 1) - magnitude) / 2;
+        if (magnitude > 0) expect(field.level(field.clipOf(between))).toBe(magnitude);
+        expect(field.keep(field.percentOf(between)).cut).toBe(above ?? Number.POSITIVE_INFINITY);
+        expect(field.clipOf(magnitude)).toBeGreaterThanOrEqual(clip);
+        expect(field.percentOf(magnitude)).toBeLessThanOrEqual(percent);
+        clip = field.clipOf(magnitude);
+        percent = field.percentOf(magnitude);
+        expect(clip > 0 && clip <= 100 && percent >= 0 && percent <= 100).toBe(true);
+      }
+      expect(field.percentOf(Number.POSITIVE_INFINITY)).toBe(0);
+      expect(field.clipOf(Number.POSITIVE_INFINITY)).toBe(100);
     });
   });
 });
@@ -115,6 +181,32 @@ describe("Field", () => {
     expect(new Field("signed", 2, 1, Float32Array.of(0, 0)).zero).toBe(true);
     expect(new Field("signed", 2, 1, Float32Array.of(0, 0)).strongest).toBeNull();
     expect(new Field("signed", 3, 1, Float32Array.of(1, -4, 2)).strongest).toBe(1);
+  });
+
+  it("names the first of equals the strongest", () => {
+    expect(new Field("signed", 4, 1, Float32Array.of(1, -4, 4, 2)).strongest).toBe(1);
+    expect(new Field("negative", 3, 1, Float32Array.of(0, -1, -3)).strongest).toBe(2);
+  });
+
+  it("gives the time back between its steps, and comes to the same", () => {
+    const values = gradientMap([3, 1100, 1000], 1);
+    const steps = Field.steps(values, [3, 1100, 1000], "signed", "l2");
+    let step = steps.next();
+    let pauses = 0;
+    for (; !step.done; step = steps.next()) pauses++;
+    expect(pauses).toBeGreaterThan(8);
+    const at = Field.from(values, [3, 1100, 1000], "signed", "l2");
+    expect(step.value.keep(5)).toEqual(at.keep(5));
+    expect(step.value.level(99)).toBe(at.level(99));
+  });
+
+  it("calls what only zeros are hidden of the whole, exactly", () => {
+    const values = noise(5000, 12, (v, i) => (i % 3 ? v : 0));
+    const field = new Field("signed", 50, 100, reduceChannels(values, 1, "signed"));
+    expect(field.keep(100).mass).toBe(1);
+    const kept = field.keep((100 * values.filter((v) => v !== 0).length) / 5000);
+    expect(kept.count).toBeLessThan(5000);
+    expect(kept.mass).toBe(1);
   });
 
   it("redraws a large map within a frame", () => {

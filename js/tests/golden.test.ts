@@ -1,12 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { agreement } from "../src/map/agree";
 import { fromBase64 } from "../src/map/bytes";
-import { colourise, tableFor } from "../src/map/colour";
+import { colourise, tableFor, tableNames } from "../src/map/colour";
 import { enlarge } from "../src/map/enlarge";
 import { Field } from "../src/map/field";
 import { decodeHalf } from "../src/map/half";
+import { histogram } from "../src/map/histogram";
 import { paint } from "../src/map/paint";
+import { reduceChannels, SIGNS, type Sign } from "../src/map/reduce";
 
 interface Keep {
   percent: number;
@@ -26,25 +29,72 @@ interface Case {
   keep: Record<string, Keep[]>;
   rank: Record<string, [number, number, number?][]>;
   colour: Record<string, string>;
+  /** Little-endian floats. */
+  reductions: Record<string, Record<string, string>>;
+  histogram: Record<
+    string,
+    { bins: number; level: number | null; start: number; end: number; counts: number[] }[]
+  >;
   enlarged?: { height: number; width: number; values: (number | null)[] };
 }
 
 const folder = fileURLToPath(new URL("../../tests/golden/", import.meta.url));
 const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".json")) : [];
-const cases = files.flatMap((name) => {
-  const held = JSON.parse(readFileSync(folder + name, "utf8")) as { cases?: Case[] };
-  return held.cases ?? [];
-});
+interface Pair {
+  first: string;
+  second: string;
+  sign: Sign;
+  spearman: number | null;
+  overlap: number | null;
+}
+
+interface Golden {
+  cases?: Case[];
+  pairs?: Pair[];
+  tables?: Record<Sign, { name: string; uniform: boolean; rgb: string }[]>;
+}
+
+const held = files.map((name) => JSON.parse(readFileSync(folder + name, "utf8")) as Golden);
+const cases = held.flatMap((golden) => golden.cases ?? []);
+const pairs = held.flatMap((golden) => golden.pairs ?? []);
+
+const valuesOf = ({ shape: [channels, height, width], half, scale }: Case) =>
+  decodeHalf(fromBase64(half)!, channels * height * width, scale)!;
 
 describe.skipIf(files.length === 0)("golden files", () => {
   it("hold something", () => {
     expect(cases.length).toBeGreaterThan(0);
+    expect(pairs.length).toBeGreaterThan(0);
+  });
+
+  it("offer the same colour tables", () => {
+    for (const sign of SIGNS) {
+      const tables = held.flatMap((golden) => golden.tables?.[sign] ?? []);
+      expect(tableNames(sign)).toEqual(tables.map(({ name, uniform }) => ({ name, uniform })));
+      for (const { name, rgb } of tables) expect(tableFor(sign, name).rgb).toEqual(fromBase64(rgb));
+    }
+  });
+
+  it("agree on how much maps agree", () => {
+    const fields = new Map<string, Field>();
+    const field = (name: string, sign: Sign) => {
+      const golden = cases.find((one) => one.name === name)!;
+      const made = fields.get(name + sign) ?? Field.from(valuesOf(golden), golden.shape, sign);
+      fields.set(name + sign, made);
+      return made;
+    };
+    for (const { first, second, sign, spearman, overlap } of pairs) {
+      const found = agreement(field(first, sign), field(second, sign));
+      expect(found.overlap, `${first}, ${second}`).toBe(overlap);
+      if (spearman === null) expect(found.spearman).toBeNull();
+      else expect(found.spearman, `${first}, ${second}`).toBeCloseTo(spearman, 12);
+    }
+    expect(pairs.some(({ spearman }) => spearman === null)).toBe(true);
   });
 
   for (const golden of cases) {
     const [channels, height, width] = golden.shape;
-    const count = channels * height * width;
-    const values = decodeHalf(fromBase64(golden.half)!, count, golden.scale)!;
+    const values = valuesOf(golden);
     const large = golden.enlarged;
     if (large) {
       it(`${golden.name}, at the size of a picture`, () => {
@@ -57,13 +107,30 @@ describe.skipIf(files.length === 0)("golden files", () => {
         expect(large.values.filter((value) => value !== null).length).toBeGreaterThan(0);
       });
     }
-    for (const sign of ["absolute", "signed"] as const) {
+    for (const sign of SIGNS) {
       describe(`${golden.name}, ${sign}`, () => {
         const field = Field.from(values, golden.shape, sign);
 
         it("reduced", () => {
           const found = Array.from(field.values, (v) => (Number.isNaN(v) ? null : v + 0));
           expect(found).toEqual(golden.reduced[sign]!.map((v) => (v === null ? null : Math.fround(v) + 0)));
+        });
+
+        it("reduced in every other way", () => {
+          const ways = Object.entries(golden.reductions[sign]!);
+          expect(ways.length).toBe(5);
+          for (const [reduction, expected] of ways) {
+            const bytes = fromBase64(expected)!;
+            const found = reduceChannels(values, channels, sign, reduction);
+            expect([...found], reduction).toEqual([...new Float32Array(bytes.slice().buffer)]);
+          }
+        });
+
+        it("histogram", () => {
+          for (const { bins, level, start, end, counts } of golden.histogram[sign]!) {
+            const found = histogram(field, bins, level ?? undefined);
+            expect({ ...found, counts: [...found.counts] }).toEqual({ start, end, counts });
+          }
         });
 
         it("level", () => {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,23 +18,56 @@ from saliency_widget.errors import InputError
 
 RgbPicture = npt.NDArray[np.uint8]
 
-DEFAULT_TABLE: dict[Sign, str] = {"absolute": "inferno", "signed": "blue-orange"}
-_KIND: dict[Sign, str] = {"absolute": "sequential", "signed": "diverging"}
+DEFAULT_TABLE: dict[Sign, str] = {
+    "absolute": "inferno",
+    "signed": "blue-orange",
+    "positive": "inferno",
+    "negative": "inferno",
+}
 
 
 @cache
-def _tables() -> dict[str, dict[str, RgbPicture]]:
-    raw = json.loads(files(__package__).joinpath("colours.json").read_text("utf-8"))
-    return {
-        kind: {name: np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 3) for name, text in tables.items()}
-        for kind, tables in raw.items()
-        if isinstance(tables, dict)
-    }
+def _file() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(files(__package__).joinpath("colours.json").read_text("utf-8"))
+    return content
+
+
+@cache
+def _tables(kind: str) -> dict[str, RgbPicture]:
+    return {name: np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 3) for name, text in _file()[kind].items()}
+
+
+def _known(sign: Sign) -> dict[str, RgbPicture]:
+    return _tables("diverging" if check_sign(sign) == "signed" else "sequential")
 
 
 def table_names(sign: Sign) -> tuple[str, ...]:
-    """The colour tables there are for this way of showing a map."""
-    return tuple(_tables()[_KIND[check_sign(sign)]])
+    """The colour tables there are for this way of showing a map; the first is the default."""
+    return tuple(_known(sign))
+
+
+def is_uniform(name: str) -> bool:
+    """Whether equal steps of the value look about equally large in this table.
+
+    Where they do not ("hot", "jet"), the table draws edges and plateaus that are not in the map.
+    """
+    return name not in _file()["not_uniform"]
+
+
+def check_colormap(sign: Sign, colormap: object = None) -> str:
+    """The name of a colour table for this way of showing a map; that of the default for None and "".
+
+    Raises
+    ------
+    InputError
+        There is no such table for this sign.
+    """
+    known = _known(sign)
+    if colormap is None or (isinstance(colormap, str) and colormap == ""):
+        return DEFAULT_TABLE[sign]
+    if not isinstance(colormap, str) or colormap not in known:
+        raise InputError("colormap", colormap, f"is no colour table for a {sign} map", f"Use {', '.join(known)}.")
+    return colormap
 
 
 def colour_table(sign: Sign, name: str | None = None) -> RgbPicture:
@@ -42,13 +76,10 @@ def colour_table(sign: Sign, name: str | None = None) -> RgbPicture:
     Returns
     -------
     numpy.ndarray
-        uint8, (256, 3) for "absolute"; (257, 3) for "signed", whose middle entry is the neutral of exactly zero.
+        uint8, (257, 3) for "signed", whose middle entry is the neutral of exactly zero; (256, 3) for the others, whose
+        first entry is zero.
     """
-    known = _tables()[_KIND[check_sign(sign)]]
-    name = DEFAULT_TABLE[sign] if name is None else name
-    if name not in known:
-        raise InputError("colours", name, f"is no colour table for a map shown as {sign}", f"Use {', '.join(known)}.")
-    return known[name]
+    return _known(sign)[check_colormap(sign, name)]
 
 
 def colourise(heat: FloatMap, sign: Sign, name: str | None = None) -> RgbPicture:
@@ -57,11 +88,12 @@ def colourise(heat: FloatMap, sign: Sign, name: str | None = None) -> RgbPicture
     Parameters
     ----------
     heat
-        (H, W), in [0, 1] for "absolute" and [-1, 1] for "signed". NaN is shown as mid grey.
+        (H, W), in [0, 1] for "absolute" and "positive", [-1, 0] for "negative" and [-1, 1] for "signed". NaN is shown
+        as mid grey.
     sign
-        Which kind of table.
+        Which kind of table. All but "signed" take the colour of the magnitude.
     name
-        Which table; None is the default.
+        Which table; None and "" are the default.
 
     Returns
     -------
@@ -71,7 +103,7 @@ def colourise(heat: FloatMap, sign: Sign, name: str | None = None) -> RgbPicture
     table = colour_table(sign, name)
     missing = np.isnan(heat)
     exact = np.where(missing, 0.0, heat.astype(np.float64))
-    index = np.floor(exact * 255 + 0.5) if sign == "absolute" else np.floor(exact * 128 + 0.5) + 128
+    index = np.floor(exact * 128 + 0.5) + 128 if sign == "signed" else np.floor(np.abs(exact) * 255 + 0.5)
     coloured = table[index.astype(np.intp)]
     coloured[missing] = 128
     return coloured

@@ -8,14 +8,20 @@ import os
 from saliency_widget._files import atomic_write
 from saliency_widget.attribution import Attribution
 from saliency_widget.display.figure import draw_figure
-from saliency_widget.display.reduce import DEFAULT_CLIP, Sign
+from saliency_widget.display.reduce import DEFAULT_CLIP, Reduction, Sign
 
 
 def png_bytes(
-    attribution: Attribution, sign: Sign = "absolute", *, clip: float = DEFAULT_CLIP, dpi: int = 150
+    attribution: Attribution,
+    sign: Sign = "absolute",
+    *,
+    clip: float = DEFAULT_CLIP,
+    dpi: int = 150,
+    reduce: Reduction | None = None,
+    colormap: str | None = None,
 ) -> bytes:
-    """Render picture, overlay and map with their colour bar as a PNG file's bytes."""
-    figure = draw_figure(attribution, sign, clip=clip)
+    """Render picture, overlay and map with their colour bar as a PNG file's bytes; see :meth:`Attribution.plot`."""
+    figure = draw_figure(attribution, sign, clip=clip, reduce=reduce, colormap=colormap)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     FigureCanvasAgg(figure)
@@ -31,8 +37,10 @@ def write_png(
     *,
     clip: float = DEFAULT_CLIP,
     dpi: int = 150,
+    reduce: Reduction | None = None,
+    colormap: str | None = None,
 ) -> None:
     """Write :func:`png_bytes` to a file, atomically: a failure leaves what was there."""
-    content = png_bytes(attribution, sign, clip=clip, dpi=dpi)
+    content = png_bytes(attribution, sign, clip=clip, dpi=dpi, reduce=reduce, colormap=colormap)
     with atomic_write(path) as file:
         file.write(content)

@@ -8,7 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saliency_widget.display.colours import DEFAULT_TABLE, colour_table, colourise, grey, overlay, table_names
+from saliency_widget.display.colours import (
+    DEFAULT_TABLE,
+    check_colormap,
+    colour_table,
+    colourise,
+    grey,
+    is_uniform,
+    overlay,
+    table_names,
+)
+from saliency_widget.display.reduce import SIGNS
 from saliency_widget.errors import InputError
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -35,11 +45,38 @@ def test_both_signs_weigh_the_same() -> None:
     assert np.abs(light - light[::-1]).max() < 4
 
 
-def test_a_stronger_value_is_never_darker_in_the_sequential_tables() -> None:
-    for name in table_names("absolute"):
+def test_a_stronger_value_is_never_darker_in_the_uniform_sequential_tables() -> None:
+    for name in filter(is_uniform, table_names("absolute")):
         table = colour_table("absolute", name)
         assert table.shape == (256, 3)
         assert np.diff(lightness(table.astype(np.float64))).min() > -0.6, name
+
+
+def test_what_is_not_uniform_is_listed_as_such_and_is_so() -> None:
+    assert [name for name in table_names("absolute") if not is_uniform(name)] == ["hot", "jet"]
+    assert all(map(is_uniform, table_names("signed")))
+
+    def unevenness(name: str) -> float:
+        steps = np.abs(np.diff(lightness(colour_table("absolute", name).astype(np.float64))[::16]))
+        return float(steps.std() / steps.mean())
+
+    assert min(unevenness("hot"), unevenness("jet")) > 2 * max(unevenness("inferno"), unevenness("viridis"))
+
+
+def test_the_tables_are_those_of_matplotlib() -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    for name in table_names("absolute"):
+        expected = matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3]
+        assert (colour_table("absolute", name) == expected).all()
+
+
+def test_only_a_signed_map_has_two_ended_colours() -> None:
+    for sign in SIGNS:
+        assert table_names(sign)[0] == DEFAULT_TABLE[sign]
+        assert len(colour_table(sign)) == (257 if sign == "signed" else 256)
+        assert check_colormap(sign, "") == check_colormap(sign) == DEFAULT_TABLE[sign]
+    heat = np.array([[0.25, 1.0]], np.float32)
+    assert (colourise(-heat, "negative", "viridis") == colourise(heat, "positive", "viridis")).all()
 
 
 def test_the_ends_of_the_tables_are_reached() -> None:
@@ -71,6 +108,9 @@ def test_an_overlay_of_opacity_zero_is_the_grey_photograph() -> None:
 def test_an_unknown_table_is_named() -> None:
     with pytest.raises(InputError, match="jett"):
         colour_table("absolute", "jett")
+    for wrong in (3, ["hot"], "blue-orange"):
+        with pytest.raises(InputError, match="colormap"):
+            check_colormap("negative", wrong)
     assert DEFAULT_TABLE["signed"] in table_names("signed")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from saliency_widget.display.reduce import clip_level, heatmap, reduce_channels, scale_to_heat
+from saliency_widget.display.reduce import SIGNS, clip_level, heatmap, reduce_channels, scale_to_heat
 from saliency_widget.errors import InputError
 
 # One row of three pixels, three channels: R, G, B.
@@ -29,10 +29,54 @@ def test_reductions_by_hand() -> None:
     np.testing.assert_allclose(reduce_channels(VALUES, "signed", "mean"), [[-0.5, -1 / 3, 0.0]], rtol=1e-6)
 
 
+def test_positive_and_negative_split_the_signed_map() -> None:
+    for reduction in (None, "default", "max", "sum", "mean", "l2", 1, "1", np.int64(1)):
+        signed = reduce_channels(VALUES, "signed", reduction)
+        positive, negative = (reduce_channels(VALUES, sign, reduction) for sign in ("positive", "negative"))
+        assert positive.min() >= 0 >= negative.max()
+        assert (positive + negative == signed).all()
+        for part in (signed, positive, negative):
+            assert not np.signbit(part[part == 0]).any()
+    assert reduce_channels(VALUES, "positive").tolist() == [[0.0, 0.0, 0.0]]
+    assert reduce_channels(VALUES, "negative").tolist() == [[-1.5, -1.0, 0.0]]
+
+
+def test_l2_is_the_length_with_the_sign_of_the_sum() -> None:
+    values = np.array([[[3.0, -3.0, 1.0]], [[4.0, -4.0, -1.0]]], np.float32)
+    assert reduce_channels(values, "absolute", "l2").tolist() == [[5.0, 5.0, np.sqrt(np.float32(2))]]
+    assert reduce_channels(values, "signed", "l2").tolist() == [[5.0, -5.0, 0.0]]
+    tiny = np.full((3, 1, 1), 1e-30, np.float32)
+    assert reduce_channels(tiny, "absolute", "l2")[0, 0] == pytest.approx(1e-30 * 3**0.5, rel=1e-6)
+
+
+def test_one_channel_by_its_number() -> None:
+    for channel in range(3):
+        for name in (channel, str(channel)):
+            assert (reduce_channels(VALUES, "signed", name) == VALUES[channel]).all()
+            assert (reduce_channels(VALUES, "absolute", name) == np.abs(VALUES[channel])).all()
+
+
+def test_a_sum_that_float32_cannot_hold_is_no_number() -> None:
+    values = np.full((2, 1, 1), 3e38, np.float32)
+    assert np.isnan(reduce_channels(values, "signed")).all()
+    assert np.isfinite(reduce_channels(values, "signed", "mean")).all()
+
+
+def test_heat_of_each_sign_has_its_own_range() -> None:
+    values = np.random.default_rng(0).normal(size=(3, 9, 9)).astype(np.float32)
+    for sign, least, most in (("absolute", 0, 1), ("positive", 0, 1), ("negative", -1, 0), ("signed", -1, 1)):
+        heat = heatmap(values, sign, clip=100)
+        assert heat.min() >= least
+        assert heat.max() <= most
+        assert np.abs(heat).max() == 1
+
+
 def test_a_channel_that_is_no_number_makes_its_pixel_no_number_and_no_other() -> None:
     values = VALUES.copy()
     values[1, 0, 0] = np.inf
-    for sign in ("absolute", "signed"):
+    # Also where another channel alone is asked for: all views miss the same pixels.
+    assert np.isnan(reduce_channels(values, "signed", 0)[0, 0])
+    for sign in SIGNS:
         reduced = reduce_channels(values, sign)
         assert np.isnan(reduced[0, 0])
         assert np.isfinite(reduced[0, 1:]).all()
@@ -88,6 +132,12 @@ def test_values_above_the_level_saturate() -> None:
     [
         (lambda: reduce_channels(VALUES, "both"), "sign='both'"),
         (lambda: reduce_channels(VALUES, "signed", "median"), "reduce='median'"),
+        (lambda: reduce_channels(VALUES, "signed", "3"), "reduce='3'"),
+        (lambda: reduce_channels(VALUES, "signed", 3), "from 0 to 2"),
+        (lambda: reduce_channels(VALUES, "signed", -1), "reduce=-1"),
+        (lambda: reduce_channels(VALUES, "signed", True), "reduce=True"),
+        (lambda: reduce_channels(VALUES, "signed", "9" * 5000), "reduce="),
+        (lambda: reduce_channels(VALUES[:1], "signed", 1), "0 for its one channel"),
         (lambda: reduce_channels(np.zeros((4, 4)), "signed"), "(4, 4)"),
         (lambda: reduce_channels(np.zeros((0, 4, 4)), "signed"), "(0, 4, 4)"),
         (lambda: reduce_channels(np.array([[["a"]]]), "signed"), "values"),

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from saliency_widget.display.agreement import agreement
 from saliency_widget.display.cells import to_picture
-from saliency_widget.display.colours import colourise
+from saliency_widget.display.colours import colour_table, colourise, is_uniform, table_names
 from saliency_widget.display.encode import decode_half, encode_half
-from saliency_widget.display.reduce import SIGNS, clip_level, reduce_channels, scale_to_heat
+from saliency_widget.display.histogram import histogram
+from saliency_widget.display.reduce import REDUCTIONS, SIGNS, clip_level, reduce_channels, scale_to_heat
 from saliency_widget.display.threshold import keep_strongest, rank_of
 
 HERE = Path(__file__).parent
@@ -23,6 +25,7 @@ CLIPS = (50.0, 99.0, 100.0)
 # No multiple of any grid below, so that cells and pixels fall differently everywhere.
 PICTURE = (23, 31)
 PERCENTS = (0.0, 0.5, 5.0, 12.5, 50.0, 100.0)
+BINS = (1, 7, 32)
 
 
 def maps() -> dict[str, np.ndarray]:
@@ -56,6 +59,11 @@ def maps() -> dict[str, np.ndarray]:
     }
 
 
+def numbers(array: np.ndarray) -> list[float | None]:
+    """Flat, and None where there is no number."""
+    return [float(v) if np.isfinite(v) else None for v in array.ravel()]
+
+
 def case(name: str, values: np.ndarray) -> dict[str, Any]:
     """One golden case: what the browser receives, and what it must make of it."""
     packed = encode_half(values)
@@ -70,11 +78,23 @@ def case(name: str, values: np.ndarray) -> dict[str, Any]:
         "keep": {},
         "rank": {},
         "colour": {},
+        "reductions": {},
+        "histogram": {},
     }
     for sign in SIGNS:
         reduced = reduce_channels(decoded, sign)
         flat = reduced.ravel()
-        out["reduced"][sign] = [None if np.isnan(v) else float(v) for v in flat]
+        out["reduced"][sign] = numbers(reduced)
+        out["reductions"][sign] = {
+            str(one): base64.b64encode(reduce_channels(decoded, sign, one).astype("<f4").tobytes()).decode()
+            for one in (*REDUCTIONS, len(decoded) - 1)
+        }
+        out["histogram"][sign] = [
+            {"bins": bins, "level": level, "start": found.start, "end": found.end, "counts": found.counts.tolist()}
+            for bins in BINS
+            for level in (None, clip_level(reduced), clip_level(reduced, 50.0))
+            for found in [histogram(reduced, sign, bins, level)]
+        ]
         out["level"][sign] = {f"{clip:g}": clip_level(reduced, clip) for clip in CLIPS}
         out["keep"][sign] = [
             {
@@ -96,19 +116,45 @@ def case(name: str, values: np.ndarray) -> dict[str, Any]:
         out["colour"][sign] = base64.b64encode(coloured.tobytes()).decode()
     if len(values) == 1:
         large = to_picture(decoded, *PICTURE)[0]
-        flat = large.ravel()
-        out["enlarged"] = {
-            "height": PICTURE[0],
-            "width": PICTURE[1],
-            "values": [float(v) if np.isfinite(v) else None for v in flat],
-        }
+        out["enlarged"] = {"height": PICTURE[0], "width": PICTURE[1], "values": numbers(large)}
     return out
+
+
+def pairs() -> list[dict[str, Any]]:
+    """How much maps agree, each with itself and with the next ones, whatever their grids."""
+    known = maps()
+    names = list(known)
+    return [
+        {"first": first, "second": second, "sign": sign, "spearman": found.spearman, "overlap": found.overlap}
+        for place, first in enumerate(names)
+        for second in names[place : place + 5]
+        for sign in ("absolute", "signed")
+        for found in [agreement(*(reduce_channels(as_travelled(known[name]), sign) for name in (first, second)))]
+    ]
+
+
+def as_travelled(values: np.ndarray) -> np.ndarray:
+    """A map as the browser has it."""
+    packed = encode_half(values)
+    return decode_half(packed.data, packed.shape, packed.scale)
+
+
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """The colour tables that are offered, by sign."""
+    return {
+        sign: [
+            {"name": name, "uniform": is_uniform(name), "rgb": base64.b64encode(colour_table(sign, name)).decode()}
+            for name in table_names(sign)
+        ]
+        for sign in SIGNS
+    }
 
 
 def text() -> str:
     """The golden file as it should be."""
     cases = [case(name, values) for name, values in maps().items()]
-    return json.dumps({"cases": cases}, separators=(",", ":"), allow_nan=False) + "\n"
+    content = {"cases": cases, "pairs": pairs(), "tables": tables()}
+    return json.dumps(content, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 if __name__ == "__main__":

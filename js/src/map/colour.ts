@@ -8,12 +8,12 @@ export interface Table {
   readonly packed: Uint32Array;
 }
 
-export const DEFAULT_TABLE = {
+export const DEFAULT_TABLE: Record<Sign, string> = {
   absolute: "inferno",
   signed: "blue-orange",
   positive: "inferno",
   negative: "inferno",
-} as const;
+};
 
 const parsed = new Map<string, Table>();
 
@@ -26,15 +26,26 @@ function parse(name: string, hex: string): Table {
   return { name, rgb, packed: new Uint32Array(rgba.buffer) };
 }
 
-/** 256 entries for absolute; 257 for signed, whose middle entry is the neutral of exactly zero. */
-export function tableFor(sign: Sign, name: string = DEFAULT_TABLE[sign]): Table {
-  const tables: Record<string, string> = sign !== "signed" ? raw.sequential : raw.diverging;
+function tablesFor(sign: Sign): Record<string, string> {
+  return sign === "signed" ? raw.diverging : raw.sequential;
+}
+
+/** What there is for maps shown in this way, the default first. Where a table is not uniform, the choice says so. */
+export function tableNames(sign: Sign): { name: string; uniform: boolean }[] {
+  return Object.keys(tablesFor(sign)).map((name) => ({ name, uniform: !raw.not_uniform.includes(name) }));
+}
+
+/**
+ * 257 entries for signed, whose middle entry is the neutral of exactly zero; 256 for the others, whose first entry is
+ * zero. The default where there is no table of that name for the sign.
+ */
+export function tableFor(sign: Sign, name = ""): Table {
+  const tables = tablesFor(sign);
   const known = Object.hasOwn(tables, name) ? name : DEFAULT_TABLE[sign];
-  const key = `${sign}/${known}`;
-  let table = parsed.get(key);
+  let table = parsed.get(known);
   if (!table) {
     table = parse(known, tables[known]!);
-    parsed.set(key, table);
+    parsed.set(known, table);
   }
   return table;
 }
@@ -45,10 +56,10 @@ export function heat(value: number, level: number): number {
   return Math.fround(Math.max(-1, Math.min(1, value / level)));
 }
 
-/** The entry of a finite value in its table. */
+/** The entry of a finite value in its table: all but a signed map take the colour of the magnitude. */
 export function entry(value: number, level: number, sign: Sign): number {
   const h = heat(value, level);
-  return sign !== "signed" ? Math.floor(h * 255 + 0.5) : Math.floor(h * 128 + 0.5) + 128;
+  return sign === "signed" ? Math.floor(h * 128 + 0.5) + 128 : Math.floor(Math.abs(h) * 255 + 0.5);
 }
 
 /** RGB of each value; mid grey where there is no number. */

@@ -1,31 +1,109 @@
 export type Sign = "absolute" | "signed" | "positive" | "negative";
-/** "default" is the sign's own; a number in words is a channel. */
-export type Reduction = string;
+export type Reduction = "max" | "sum" | "mean" | "l2";
+
+export const SIGNS: readonly Sign[] = ["absolute", "signed", "positive", "negative"];
+export const REDUCTIONS: readonly Reduction[] = ["max", "sum", "mean", "l2"];
 
 /**
- * One number a pixel: the largest magnitude of the channels, or their sum (in double precision, rounded once).
- * A pixel with a channel that is not finite is NaN.
+ * What a map of so many channels is reduced by. The default also where the map has no such channel: beside a map of
+ * pixels there may be one of cells, which has a single channel, and both are looked at with one choice.
  */
-export function reduceChannels(values: Float32Array, channels: number, sign: Sign): Float32Array {
+export function reductionFor(reduction: string, channels: number, sign: Sign): Reduction | number {
+  const named = REDUCTIONS.find((name) => name === reduction);
+  if (named) return named;
+  const channel = /^\d{1,5}$/.test(reduction) ? Number(reduction) : channels;
+  if (channel < channels) return channel;
+  return sign === "absolute" ? "max" : "sum";
+}
+
+/** Pixels that are reduced together, so that sums in double precision need little memory. */
+const BLOCK = 8192;
+const totals = new Float64Array(BLOCK);
+const squares = new Float64Array(BLOCK);
+
+/**
+ * One number a pixel. `absolute` reduces magnitudes, the others values; `positive` and `negative` are the signed map on
+ * their side of zero, and 0 beyond. Sums are in double precision, channel after channel, and rounded once. `l2` is the
+ * length with the sign of the sum. A pixel with a channel that is not finite is NaN, whichever channel is asked for.
+ */
+export function reduceChannels(
+  values: Float32Array,
+  channels: number,
+  sign: Sign,
+  reduction = "default",
+): Float32Array {
+  const how = reductionFor(reduction, channels, sign);
   const pixels = values.length / channels;
   const reduced = new Float32Array(pixels);
-  if (sign === "absolute") {
-    for (let i = 0; i < pixels; i++) {
-      let largest = 0;
-      for (let c = 0, j = i; c < channels; c++, j += pixels) {
-        const magnitude = Math.abs(values[j]!);
-        if (magnitude > largest || Number.isNaN(magnitude)) largest = magnitude;
-      }
-      reduced[i] = Number.isFinite(largest) ? largest : Number.NaN;
-    }
-  } else {
-    for (let i = 0; i < pixels; i++) {
-      let sum = 0;
-      for (let c = 0, j = i; c < channels; c++, j += pixels) sum += values[j]!;
-      // + 0 turns -0 into 0, so that equal values are equal bits.
-      const rounded = Math.fround(sum) + 0;
-      reduced[i] = Number.isFinite(rounded) ? rounded : Number.NaN;
+  if (channels === 1) reduced.set(values);
+  else {
+    for (let from = 0; from < pixels; from += BLOCK) {
+      const out = reduced.subarray(from, Math.min(pixels, from + BLOCK));
+      const channel = (c: number) => values.subarray(c * pixels + from, c * pixels + from + out.length);
+      if (typeof how === "number") pick(channel, channels, how, out);
+      else if (how === "max") strongest(channel, channels, out);
+      else add(channel, channels, how, sign === "absolute", out);
     }
   }
+  const [least, most] = RANGE[sign];
+  const absolute = sign === "absolute";
+  for (let i = 0; i < pixels; i++) {
+    let value = reduced[i]!;
+    // v - v is no number for an infinite v either.
+    if (value - value !== 0) value = Number.NaN;
+    else if (absolute) value = Math.abs(value);
+    else if (value < least) value = least;
+    else if (value > most) value = most;
+    // + 0 turns -0 into 0, so that equal values are equal bits.
+    reduced[i] = value + 0;
+  }
   return reduced;
+}
+
+const { NEGATIVE_INFINITY: LEAST, POSITIVE_INFINITY: MOST } = Number;
+const RANGE: Record<Sign, readonly [number, number]> = {
+  absolute: [LEAST, MOST],
+  signed: [LEAST, MOST],
+  positive: [0, MOST],
+  negative: [LEAST, 0],
+};
+
+type Channel = (c: number) => Float32Array;
+
+/** The value of the channel that is largest in magnitude; the first of equals. */
+function strongest(channel: Channel, channels: number, out: Float32Array): void {
+  out.set(channel(0));
+  for (let c = 1; c < channels; c++) {
+    const values = channel(c);
+    for (let i = 0; i < out.length; i++) {
+      const value = values[i]!;
+      // What is not a number is never outdone.
+      if (Math.abs(value) > Math.abs(out[i]!) || Number.isNaN(value)) out[i] = value;
+    }
+  }
+}
+
+function add(channel: Channel, channels: number, how: Reduction, absolute: boolean, out: Float32Array): void {
+  const n = out.length;
+  totals.fill(0);
+  squares.fill(0);
+  for (let c = 0; c < channels; c++) {
+    const values = channel(c);
+    if (absolute) for (let i = 0; i < n; i++) totals[i]! += Math.abs(values[i]!);
+    else for (let i = 0; i < n; i++) totals[i]! += values[i]!;
+    if (how === "l2") for (let i = 0; i < n; i++) squares[i]! += values[i]! * values[i]!;
+  }
+  if (how === "l2") for (let i = 0; i < n; i++) totals[i] = Math.sign(totals[i]!) * Math.sqrt(squares[i]!);
+  else if (how === "mean") for (let i = 0; i < n; i++) totals[i]! /= channels;
+  for (let i = 0; i < n; i++) out[i] = totals[i]!;
+}
+
+function pick(channel: Channel, channels: number, wanted: number, out: Float32Array): void {
+  out.set(channel(wanted));
+  for (let c = 0; c < channels; c++) {
+    const values = channel(c);
+    for (let i = 0; i < out.length; i++) {
+      if (!Number.isFinite(values[i]!)) out[i] = Number.NaN;
+    }
+  }
 }

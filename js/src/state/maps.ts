@@ -3,7 +3,7 @@ import { Field } from "../map/field";
 import { decodeHalf } from "../map/half";
 import type { Header } from "../map/header";
 import { Lru } from "../map/lru";
-import type { Reduction, Sign } from "../map/reduce";
+import type { Sign } from "../map/reduce";
 
 /** A decoded map. */
 export interface Loaded {
@@ -38,7 +38,7 @@ export class MapCache {
     return value;
   }
 
-  field(loaded: Loaded, sign: Sign, reduction: Reduction = "default"): Field {
+  field(loaded: Loaded, sign: Sign, reduction: string = "default"): Field {
     const { header, values } = loaded;
     const key = `${header.key} ${header.shape} ${sign} ${reduction}`;
     const held = this.#sorted.get(key);

@@ -13,7 +13,7 @@ import {
   whole,
 } from "../map/header";
 import { Labels } from "../map/labels";
-import type { Reduction, Sign } from "../map/reduce";
+import type { Sign } from "../map/reduce";
 import type { Model } from "./model";
 import { parseWant, type Want } from "./want";
 
@@ -172,7 +172,7 @@ export class Traits {
     return this.#one("sign", ["absolute", "signed", "positive", "negative"]);
   }
 
-  get reduction(): Reduction {
+  get reduction(): string {
     const value = text(this.value("reduction"), "default");
     return /^\d+$/.test(value) ? value : this.#one("reduction", ["default", "max", "sum", "mean", "l2"]);
   }

@@ -1,5 +1,5 @@
 import type { Field } from "../map/field";
-import { countBelow, countUpTo } from "../map/order";
+import { countBelow } from "../map/order";
 import type { Sign } from "../map/reduce";
 
 /** So much of the axis is even; in what remains the few strongest values are drawn together, evenly in the logarithm. */
@@ -19,7 +19,7 @@ export interface Axis {
 
 /** `level` counts where it lies beyond all the maps, as that of a locked scale may. */
 export function axisFor(fields: readonly Field[], level: number): Axis {
-  const largest = Math.max(0, ...fields.map((field) => field.magnitudes[field.finite - 1] ?? 0));
+  const largest = Math.max(0, ...fields.map((field) => field.largest));
   if (level > largest) return { bend: level, end: level };
   const usual = Math.max(0, ...fields.map((field) => field.level(USUAL.clip)));
   const bend = (usual * EVEN) / USUAL.at;
@@ -67,36 +67,27 @@ export function countsAlong(field: Field, axis: Axis, bins: number): Uint32Array
 }
 
 /** The values left of a point of the bar; those of a negative map counted from its zero. */
-function below({ sign, magnitudes, order, values }: Field, axis: Axis, along: number): number {
-  if (sign !== "signed") return countBelow(magnitudes, magnitudeAt(axis, along));
-  const bound = Math.sign(along - 0.5) * magnitudeAt(axis, Math.abs(2 * along - 1));
-  let low = 0;
-  let high = order.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (values[order[middle]!]! < bound) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+function below(field: Field, axis: Axis, along: number): number {
+  if (field.sign !== "signed") return field.countBelow(magnitudeAt(axis, along));
+  return countBelow(field.sorted, Math.sign(along - 0.5) * magnitudeAt(axis, Math.abs(2 * along - 1)));
 }
 
 /** The clip whose level is the largest that is not above `magnitude`: a percentile of |value|, 50 to 100. */
 export function clipAt(field: Field, magnitude: number): number {
-  const { magnitudes, finite } = field;
+  const { finite } = field;
   if (finite === 0) return 100;
   // A level of zero would stand for the largest value instead: no lower than the weakest value there is.
-  const least = Math.min(finite, countUpTo(magnitudes, 0) + 1);
-  const kept = Math.max(least, countUpTo(magnitudes, magnitude));
+  const least = Math.min(finite, field.countUpTo(0) + 1);
+  const kept = Math.max(least, field.countUpTo(magnitude));
   // Downwards: a percentile that is rounded up belongs to the next stronger value.
   return Math.max(50, readable((100 * kept) / finite, finite, Math.floor));
 }
 
 /** The threshold that keeps what is not weaker than `magnitude`: percent of the area. */
 export function thresholdAt(field: Field, magnitude: number): number {
-  const { magnitudes, finite } = field;
-  if (finite === 0 || !(magnitude > 0)) return 100;
-  const kept = Math.max(1, finite - countBelow(magnitudes, magnitude));
-  return readable((100 * kept) / finite, finite, Math.round);
+  if (field.finite === 0 || !(magnitude > 0)) return 100;
+  const least = 100 / field.finite;
+  return readable(Math.max(least, field.percentOf(magnitude)), field.finite, Math.round);
 }
 
 /** A percentage with no more digits than it takes to tell one value in `of` from the next. */
@@ -106,6 +97,6 @@ function readable(percent: number, of: number, round: (value: number) => number)
 }
 
 /** The percentage of finite values that are stronger than the end of the colours. */
-export function clippedPercent({ magnitudes, finite }: Field, level: number): number {
-  return finite === 0 ? 0 : (100 * (finite - countUpTo(magnitudes, level))) / finite;
+export function clippedPercent(field: Field, level: number): number {
+  return field.finite === 0 ? 0 : (100 * (field.finite - field.countUpTo(level))) / field.finite;
 }

@@ -121,18 +121,13 @@ export class Bar {
       const along = x / (WIDTH - 1);
       const magnitude = magnitudeAt(axis, fromBar(sign, along));
       const below = sign === "signed" && along < 0.5;
-      pixels[x] = drawn.table.packed[entry(below ? -magnitude : magnitude, level, colourSign(sign))]!;
+      pixels[x] = drawn.table.packed[entry(below ? -magnitude : magnitude, level, sign)]!;
       // What is drawn at the end of the axis is hidden only when everything is.
       if (magnitude < Math.min(cut, axis.end) || cut === Number.POSITIVE_INFINITY)
         data.data[4 * x + 3] = DIMMED;
     }
     pen.putImageData(data, 0, 0);
   }
-}
-
-/** Colours of the one-sided signs go by the magnitude, as those of an absolute map do. */
-function colourSign(sign: Scene["sign"]): "signed" | "absolute" {
-  return sign === "signed" ? "signed" : "absolute";
 }
 
 function axisOf({ store, panels }: Scene, drawn: Drawn): Axis {
@@ -198,7 +193,7 @@ function spreadWords(drawn: Drawn, axis: Axis): string {
     `How many ${placeWord(drawn)}s have which value; the height goes with the logarithm of their number, so that few are seen beside many.`,
   ];
   if (beyond > 0)
-    parts.push(`${percent(beyond)} lie beyond the clip, up to ${number3(field.magnitudes.at(-1)!)}.`);
+    parts.push(`${percent(beyond)} lie beyond the clip, up to ${number3(field.largest)}.`);
   if (axis.bend < axis.end)
     parts.push(`Outside of the dotted line, from ${number3(axis.bend)}, values are drawn together.`);
   return parts.join(" ");

@@ -1,20 +1,18 @@
-import { DEFAULT_TABLE } from "../map/colour";
+import { DEFAULT_TABLE, tableNames } from "../map/colour";
 import { count, number3, ordinal, percent } from "../map/format";
+import { type Reduction, reductionFor } from "../map/reduce";
 import { clippedPercent } from "./axis";
 import { shapeOf } from "./place";
 import type { Drawn, Scene } from "./scene";
 import { channelName } from "./words";
 
-/** Equal steps of their colours do not look equal: bands appear that the map does not have. */
-const NOT_UNIFORM = new Set(["hot", "jet"]);
-
-const REDUCED: Record<string, string> = {
+const REDUCED: Record<Reduction, string> = {
   max: "strongest value of",
   sum: "sum of",
   mean: "mean of",
   l2: "Euclidean length of",
 };
-const REDUCED_MAGNITUDE: Record<string, string> = {
+const REDUCED_MAGNITUDE: Record<Reduction, string> = {
   max: "largest |value| of",
   sum: "sum of |value| of",
   mean: "mean of |value| of",
@@ -42,17 +40,16 @@ export function reducedWords({ sign, reduction, info }: Scene, drawn: Drawn): st
   const channels = drawn.header.shape[0];
   const half = { positive: "where above zero", negative: "where below zero" }[sign as string] ?? "";
   if (channels === 1) return half;
-  const own = sign === "absolute" ? "max" : "sum";
-  const how = reduction === "default" ? own : reduction;
+  const how = reductionFor(reduction, channels, sign);
   const all = `${count(channels)} channels`;
   const parts = [];
-  if (/^\d+$/.test(how)) {
+  if (typeof how === "number") {
     parts.push(
-      `${sign === "absolute" ? "|value|" : "value"} of ${channelName(info, drawn, Number(how))} alone`,
+      `${sign === "absolute" ? "|value|" : "value"} of ${channelName(info, drawn, how)} alone`,
     );
-  } else if (sign === "absolute") parts.push(`${REDUCED_MAGNITUDE[how] ?? REDUCED_MAGNITUDE[own]} ${all}`);
+  } else if (sign === "absolute") parts.push(`${REDUCED_MAGNITUDE[how]} ${all}`);
   else {
-    parts.push(`${REDUCED[how] ?? REDUCED[own]} ${all}`);
+    parts.push(`${REDUCED[how]} ${all}`);
     if (how === "l2") parts.push("with the sign of their sum");
   }
   return [...parts, half].filter(Boolean).join(", ");
@@ -83,6 +80,8 @@ export function percentile(clip: number): string {
 }
 
 function tableWords({ table, field }: Drawn): string {
-  if (NOT_UNIFORM.has(table.name)) return `${table.name}, not uniform`;
+  // Equal steps of its colours do not look equal: bands appear that the map does not have.
+  const even = tableNames(field.sign).find(({ name }) => name === table.name)?.uniform !== false;
+  if (!even) return `${table.name}, not uniform`;
   return table.name === DEFAULT_TABLE[field.sign] ? "" : table.name;
 }

@@ -3,7 +3,7 @@ import { isCoarse } from "../map/enlarge";
 import type { Field, Kept } from "../map/field";
 import type { Header, Info } from "../map/header";
 import type { Labels } from "../map/labels";
-import type { Reduction, Sign } from "../map/reduce";
+import type { Sign } from "../map/reduce";
 import type { Loaded } from "../state/maps";
 import type { Store } from "../state/store";
 import type { Look, Viewport } from "../state/traits";
@@ -46,7 +46,7 @@ export interface Scene {
   readonly labels: Labels;
   readonly look: Look;
   readonly sign: Sign;
-  readonly reduction: Reduction;
+  readonly reduction: string;
   readonly clip: number;
   readonly threshold: number;
   /** Of the map over the photograph, whatever the trait says where only one of them is looked at. */
