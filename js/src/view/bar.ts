@@ -192,8 +192,7 @@ function spreadWords(drawn: Drawn, axis: Axis): string {
   const parts = [
     `How many ${placeWord(drawn)}s have which value; the height goes with the logarithm of their number, so that few are seen beside many.`,
   ];
-  if (beyond > 0)
-    parts.push(`${percent(beyond)} lie beyond the clip, up to ${number3(field.largest)}.`);
+  if (beyond > 0) parts.push(`${percent(beyond)} lie beyond the clip, up to ${number3(field.largest)}.`);
   if (axis.bend < axis.end)
     parts.push(`Outside of the dotted line, from ${number3(axis.bend)}, values are drawn together.`);
   return parts.join(" ");

@@ -44,9 +44,7 @@ export function reducedWords({ sign, reduction, info }: Scene, drawn: Drawn): st
   const all = `${count(channels)} channels`;
   const parts = [];
   if (typeof how === "number") {
-    parts.push(
-      `${sign === "absolute" ? "|value|" : "value"} of ${channelName(info, drawn, how)} alone`,
-    );
+    parts.push(`${sign === "absolute" ? "|value|" : "value"} of ${channelName(info, drawn, how)} alone`);
   } else if (sign === "absolute") parts.push(`${REDUCED_MAGNITUDE[how]} ${all}`);
   else {
     parts.push(`${REDUCED[how]} ${all}`);

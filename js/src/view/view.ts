@@ -2,18 +2,22 @@ import { shorten } from "../map/format";
 import type { Store } from "../state/store";
 import { Announcer } from "./announcer";
 import { Bar } from "./bar";
+import { Beside } from "./beside";
 import { Classes } from "./classes";
 import { Controls } from "./controls";
+import { crosshairButton, crosshairKeys } from "./crosshair";
 import { make, oncePerFrame, setAttribute } from "./dom";
 import { Header } from "./header";
 import { guardKeys } from "./keys";
 import { Methods } from "./methods";
 import { titleOf } from "./notice";
 import { Notices } from "./notices";
+import { Pins, pinPlace } from "./pins";
 import type { Place } from "./place";
 import { Readout } from "./readout";
 import { type Drawn, type Scene, sceneOf, strongestPlace } from "./scene";
 import { Stage } from "./stage";
+import { Strongest } from "./strongest";
 import { css } from "./styles";
 import { followTheme } from "./theme";
 import { keptWords, pictureWord } from "./words";
@@ -41,6 +45,9 @@ class View {
   readonly #stage: Stage;
   readonly #bar: Bar;
   readonly #readout: Readout;
+  readonly #pins: Pins;
+  readonly #beside = new Beside();
+  readonly #strongest: Strongest;
   readonly #controls: Controls;
   readonly #classes: Classes;
   readonly #methods: Methods;
@@ -63,16 +70,35 @@ class View {
     this.#notices = new Notices(store, signal, () => this.#classes.focus());
     this.#stage = new Stage(signal, (place) => this.#moved(place));
     this.#bar = new Bar(store, signal);
-    this.#readout = new Readout(signal, (place) => {
+    const go = (place: Place) => {
       this.#moved(place);
       this.#announcer.say(() => this.#readout.words());
-    });
+    };
+    this.#readout = new Readout(signal, go);
+    const [crosshair, help] = crosshairButton();
+    const pin = make(
+      "button",
+      { type: "button", class: "small", title: "Keep this place in the list" },
+      "Pin",
+    );
+    const keep = () => {
+      const words = this.#scene && pinPlace(store, this.#whereIn(this.#scene));
+      if (words) this.#announcer.say(() => words);
+    };
+    pin.addEventListener("click", keep, { signal });
+    const size = () => this.#scene?.size ?? ([1, 1] as const);
+    const place = () => (this.#scene ? this.#whereIn(this.#scene) : { row: 0, column: 0 });
+    crosshairKeys(crosshair, { place, size, moved: go, pin: keep }, signal);
+    this.#pins = new Pins(store, signal, go, pin);
+    this.#strongest = new Strongest(signal, go);
     this.#controls = new Controls(store, signal);
     this.#classes = new Classes(store, signal);
     this.#methods = new Methods(store, signal);
     const picture = make("div", { class: "picture" });
     picture.append(this.#notices.element, this.#stage.element, this.#bar.element);
     picture.append(make("p", { class: "caveat" }, CAVEAT), this.#readout.element);
+    picture.append(make("div", { class: "place-tools" }, crosshair, pin, help), this.#pins.element);
+    picture.append(this.#beside.element, this.#strongest.element);
     const choices = make(
       "div",
       { class: "choices" },
@@ -122,6 +148,9 @@ class View {
     this.#stage.update(scene, place);
     this.#bar.update(scene);
     this.#readout.update(scene, place);
+    this.#pins.update(scene);
+    this.#beside.update(scene, place);
+    this.#strongest.update(scene);
     this.#controls.update(scene);
     this.#classes.update(scene);
     this.#methods.update(scene);
@@ -149,6 +178,7 @@ class View {
     const place = this.#whereIn(scene);
     this.#stage.drawCross(place);
     this.#readout.update(scene, place);
+    this.#beside.update(scene, place);
   }
 
   #moved(place: Place): void {
