@@ -7,7 +7,7 @@ import * as esbuild from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const outfile = join(here, "..", "saliency_widget", "static", "widget.js");
-const LIMIT = { minified: 120_000, gzip: 40_000 };
+const LIMIT = { minified: 165_000, gzip: 56_000 };
 
 const cssAsText = {
   name: "css-as-text",

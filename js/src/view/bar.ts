@@ -1,35 +1,70 @@
 import { entry } from "../map/colour";
-import { number3, ordinal, percent, signed3 } from "../map/format";
+import { number3, percent } from "../map/format";
+import type { Store } from "../state/store";
+import {
+  type Axis,
+  alongBar,
+  axisFor,
+  clipAt,
+  clippedPercent,
+  fromBar,
+  magnitudeAt,
+  positionAt,
+  thresholdAt,
+} from "./axis";
 import { make, setAttribute, setText } from "./dom";
-import { shapeOf } from "./place";
+import { Handle, type HandleState } from "./handles";
+import { Histogram } from "./histogram";
+import { percentile, scaleWords } from "./legend";
 import type { Drawn, Scene } from "./scene";
-import { isOfScore, unitExplained } from "./words";
+import { Ticks } from "./ticks";
+import { keptWords, placeWord, unitExplained } from "./words";
 
 const WIDTH = 514;
 /** How much of its colour a stretch keeps that the threshold hides: enough to read the scale by, too little to be on display. */
 const DIMMED = 64;
+const NOWHERE: Axis = { bend: 0, end: 0 };
 
-/** The colour bar: what each colour means, in numbers and in words, and which colours the threshold hides. */
+/**
+ * The colour bar: what each colour means, in numbers and in words, which colours the threshold hides, how many values there are of
+ * each, and handles for both.
+ */
 export class Bar {
   readonly element: HTMLElement;
   readonly #canvas = make("canvas", { class: "bar", width: WIDTH, height: 1, "aria-hidden": "true" });
+  readonly #histogram = new Histogram();
+  readonly #strip: HTMLElement;
   readonly #cuts = [0, 1].map(() => make("span", { class: "cut", hidden: true }));
-  readonly #left = new Tick("from");
-  readonly #middle = new Tick("mid");
-  readonly #right = new Tick("to");
+  readonly #levels = [0, 1].map(() => make("span", { class: "level", hidden: true }));
+  readonly #clip: Handle;
+  readonly #threshold: Handle;
+  readonly #ticks = new Ticks();
   readonly #words = make("p", { class: "quiet scale" });
+  #scene: Scene | null = null;
+  #axis = NOWHERE;
   #drawn = "";
 
-  constructor() {
-    const ticks = make(
-      "div",
-      { class: "ticks" },
-      this.#left.element,
-      this.#middle.element,
-      this.#right.element,
-    );
+  constructor(
+    readonly store: Store,
+    signal: AbortSignal,
+  ) {
+    const done = () => store.save();
+    this.#clip = new Handle("Clip at value", "Clip", "clip", signal, {
+      move: (to) => this.#set("clip", clipOf(this.#scene, magnitudeAt(this.#axis, to))),
+      done,
+    });
+    this.#threshold = new Handle("Hide below value", "Hide below", "threshold", signal, {
+      move: (to) => {
+        const field = this.#scene?.drawn?.field;
+        return this.#set("threshold", field ? thresholdAt(field, magnitudeAt(this.#axis, to)) : null);
+      },
+      done,
+    });
+    this.#strip = make("div", { class: "strip" });
+    this.#strip.append(this.#histogram.element, this.#canvas, ...this.#levels, ...this.#cuts);
+    this.#strip.append(...this.#threshold.elements, ...this.#clip.elements);
     this.element = make("div", { class: "colourbar", role: "group", "aria-label": "Colour bar" });
-    this.element.append(make("div", { class: "strip" }, this.#canvas, ...this.#cuts), ticks, this.#words);
+    this.element.append(this.#strip, this.#ticks.element, this.#words);
   }
 
   forget(): void {
@@ -38,99 +73,127 @@ export class Bar {
 
   update(scene: Scene): void {
     const { drawn, sign } = scene;
+    this.#scene = scene;
+    this.#axis = drawn && drawn.level > 0 ? axisOf(scene, drawn) : NOWHERE;
     setAttribute(this.element, "data-level", drawn?.level);
     setAttribute(this.element, "data-sign", sign);
-    const [left, middle, right] = ticks(drawn, sign === "signed");
-    const says = drawn !== null && isOfScore(drawn.header);
-    this.#left.say(left, says ? "lowers" : "");
-    this.#middle.say(middle);
-    this.#right.say(right, says ? "raises" : "");
+    this.#ticks.update(drawn, this.#axis);
     setText(this.#words, drawn ? scaleWords(scene, drawn) : "");
     setAttribute(this.#words, "title", drawn ? unitExplained(drawn.header) || null : null);
-    this.#draw(scene);
+    const cut = drawn ? hiddenBelow(drawn) : 0;
+    this.#histogram.update(this.#axis.end > 0 ? (drawn?.field ?? null) : null, this.#axis, cut);
+    setAttribute(this.#strip, "title", drawn && this.#axis.end > 0 ? spreadWords(drawn, this.#axis) : null);
+    this.#clip.update(drawn && this.#axis.end > 0 ? clipState(scene, drawn, this.#axis) : null);
+    this.#threshold.update(
+      drawn && this.#axis.end > 0 ? thresholdState(scene, drawn, this.#axis, cut) : null,
+    );
+    this.#draw(scene, cut);
   }
 
-  #draw({ drawn, sign }: Scene): void {
+  #set(trait: "clip" | "threshold", value: number | null): boolean {
+    if (value === null || this.store.traits[trait] === value) return false;
+    this.store.set(trait, value);
+    return true;
+  }
+
+  #draw({ drawn, sign }: Scene, cut: number): void {
     const level = drawn?.level ?? 0;
-    const cut = drawn ? hiddenBelow(drawn) : 0;
-    const state = `${sign} ${drawn?.table.name} ${level > 0} ${cut}`;
+    const axis = this.#axis;
+    const state = `${sign} ${drawn?.table.name} ${level} ${cut} ${axis.bend} ${axis.end}`;
     if (state === this.#drawn) return;
     this.#drawn = state;
-    const marks = level > 0 && cut > 0 && Number.isFinite(cut) ? marksAt(Math.min(cut, 1), sign) : [];
-    this.#cuts.forEach((mark, i) => {
-      mark.hidden = marks[i] === undefined;
-      mark.style.left = `${100 * (marks[i] ?? 0)}%`;
-    });
-    setAttribute(this.element, "title", marks.length > 0 ? `Hidden below ${number3(cut * level)}` : null);
+    const at = level > 0 && cut > 0 && Number.isFinite(cut) ? alongBar(sign, positionAt(axis, cut)) : [];
+    const ends = level > 0 ? alongBar(sign, positionAt(axis, level)) : [];
+    for (const [marks, places] of [
+      [this.#cuts, at],
+      [this.#levels, ends],
+    ] as const) {
+      marks.forEach((mark, i) => {
+        mark.hidden = places[i] === undefined;
+        mark.style.left = `${100 * (places[i] ?? 0)}%`;
+      });
+    }
     const pen = this.#canvas.getContext("2d");
     if (!pen) return;
     const data = new ImageData(WIDTH, 1);
     const pixels = new Uint32Array(data.data.buffer);
     for (let x = 0; drawn && level > 0 && x < WIDTH; x++) {
-      const at = x / (WIDTH - 1);
-      const value = sign === "signed" ? 2 * at - 1 : at;
-      pixels[x] = drawn.table.packed[entry(value, 1, sign)]!;
-      // The end of the bar stands for all that is clipped, so it is hidden only when everything is.
-      if (Math.abs(value) < Math.min(cut, 1) || cut === Number.POSITIVE_INFINITY)
+      const along = x / (WIDTH - 1);
+      const magnitude = magnitudeAt(axis, fromBar(sign, along));
+      const below = sign === "signed" && along < 0.5;
+      pixels[x] = drawn.table.packed[entry(below ? -magnitude : magnitude, level, sign)]!;
+      // What is drawn at the end of the axis is hidden only when everything is.
+      if (magnitude < Math.min(cut, axis.end) || cut === Number.POSITIVE_INFINITY)
         data.data[4 * x + 3] = DIMMED;
     }
     pen.putImageData(data, 0, 0);
   }
 }
 
-/** As a fraction of the level. Where nothing is hidden, no colour is: the weakest pixel's own value is then no bound. */
-function hiddenBelow({ level, kept }: Drawn): number {
-  return level > 0 && kept.area < 1 ? kept.cut / level : 0;
+function axisOf({ store, panels }: Scene, drawn: Drawn): Axis {
+  const own = store.traits.scale === "own";
+  const others = own ? [] : panels.flatMap((panel) => (panel.drawn ? [panel.drawn.field] : []));
+  return axisFor([drawn.field, ...others], drawn.level);
 }
 
-function marksAt(cut: number, sign: string): number[] {
-  return sign === "signed" ? [(1 - cut) / 2, (1 + cut) / 2] : [cut];
+/** The magnitude below which values are hidden. Where nothing is hidden, the weakest pixel's own value is no bound. */
+function hiddenBelow({ kept }: Drawn): number {
+  return kept.area < 1 ? kept.cut : 0;
 }
 
-/** The numbers at the two ends and in the middle. */
-function ticks(drawn: Drawn | null, signed: boolean): [string, string, string] {
-  if (!drawn || drawn.field.finite === 0) return ["", "", ""];
-  const { level } = drawn;
-  if (level === 0) return signed ? ["", "0", ""] : ["0", "", ""];
-  return signed ? [number3(-level), "0", signed3(level)] : ["0", number3(level / 2), number3(level)];
+/** On a shared scale, the clip at which none of the maps' levels is above the magnitude. */
+function clipOf(scene: Scene | null, magnitude: number): number | null {
+  if (!scene?.drawn) return null;
+  const own = clipAt(scene.drawn.field, magnitude);
+  if (scene.store.traits.scale === "own") return own;
+  const all = scene.panels.flatMap(({ drawn }) => (drawn ? [clipAt(drawn.field, magnitude)] : []));
+  return Math.min(own, ...all);
 }
 
-/** A number under the bar, and what the score does there if the number has a sign. */
-class Tick {
-  readonly element: HTMLElement;
-  readonly #number = make("span");
-  readonly #does = make("span");
-  /** Left out where the widget is narrow. */
-  readonly #what = make("span", { class: "long" });
-
-  constructor(readonly place: "from" | "mid" | "to") {
-    const words = [this.#does, this.#what];
-    const parts = place === "to" ? [...words, this.#number] : [this.#number, ...words];
-    this.element = make("span", { class: place }, ...parts);
-  }
-
-  say(number: string, does = ""): void {
-    const signed = does !== "" && /^[\u2212+]/.test(number);
-    setText(this.#number, number);
-    setText(this.#does, !signed ? "" : this.place === "to" ? `${does} ` : ` ${does}`);
-    setText(this.#what, !signed ? "" : this.place === "to" ? "the score " : " the score");
-  }
+function clipState({ sign, clip, store }: Scene, drawn: Drawn, axis: Axis): HandleState {
+  const { level, field, header } = drawn;
+  const position = positionAt(axis, level);
+  const locked = store.traits.scale === "locked" && store.traits.level > 0;
+  const beyond = clippedPercent(field, level);
+  const words = [
+    `${number3(level)} ${header.unit}`.trim(),
+    locked ? "" : `${percentile(clip)} percentile of |value|`,
+    beyond > 0 ? `${percent(beyond)} of the ${placeWord(drawn)}s clipped` : "nothing clipped",
+  ];
+  return {
+    sign,
+    along: alongBar(sign, position),
+    position,
+    value: level,
+    most: axis.end,
+    words: words.filter(Boolean).join(", "),
+    rests: locked ? "The scale is locked" : "",
+  };
 }
 
-function scaleWords({ sign, clip, opacity, size }: Scene, { header, field, level }: Drawn): string {
-  const channels = header.shape[0];
-  const unit = header.unit || "no unit given";
-  if (field.finite === 0) return `${unit}; no finite value`;
-  if (level === 0) return `${unit}; every value is zero`;
-  const parts = [unit];
-  if (channels > 1) {
-    parts.push(
-      sign === "absolute" ? `largest |value| of ${channels} channels` : `sum of ${channels} channels`,
-    );
-  }
-  parts.push(`clipped at the ${ordinal(clip)} percentile of |value|`, "scale: this map");
-  if (header.reducedFrom) parts.push(`reduced from ${header.reducedFrom[1]} × ${header.reducedFrom[0]}`);
-  if (opacity < 1) parts.push(`shown at ${percent(100 * opacity)} opacity`);
-  if (shapeOf(size).drawnOut) parts.push(`drawn out from ${size[0]} × ${size[1]}`);
-  return parts.join(" · ");
+function thresholdState({ sign }: Scene, drawn: Drawn, axis: Axis, cut: number): HandleState {
+  const value = Math.min(cut, axis.end);
+  const position = positionAt(axis, value);
+  const below = cut === Number.POSITIVE_INFINITY ? "" : `${number3(value)} ${drawn.header.unit}`.trim();
+  return {
+    sign,
+    along: alongBar(sign, position),
+    position,
+    value,
+    most: axis.end,
+    words: [below, keptWords(drawn)].filter(Boolean).join(", "),
+    rests: "",
+  };
+}
+
+function spreadWords(drawn: Drawn, axis: Axis): string {
+  const { field, level } = drawn;
+  const beyond = clippedPercent(field, level);
+  const parts = [
+    `How many ${placeWord(drawn)}s have which value; the height goes with the logarithm of their number, so that few are seen beside many.`,
+  ];
+  if (beyond > 0) parts.push(`${percent(beyond)} lie beyond the clip, up to ${number3(field.largest)}.`);
+  if (axis.bend < axis.end)
+    parts.push(`Outside of the dotted line, from ${number3(axis.bend)}, values are drawn together.`);
+  return parts.join(" ");
 }

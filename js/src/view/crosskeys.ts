@@ -1,9 +1,13 @@
 import { percentAt, positionOf, STEPS } from "../map/scale";
 import type { Store } from "../state/store";
+import { movedBy } from "./crosshair";
+import type { Place } from "./place";
 
 /** What the keys of the crosshair do beyond the store. */
 export interface Actions {
-  move(rows: number, columns: number): void;
+  place(): Place;
+  size(): readonly [number, number];
+  move(place: Place): void;
   zoom(factor: number): void;
   fit(): void;
   peek(on: boolean): void;
@@ -39,18 +43,11 @@ export function crosshairKeys(
     store.set(name, value);
     saveSoon();
   };
-  const arrow: Record<string, readonly [number, number]> = {
-    ArrowUp: [-1, 0],
-    ArrowDown: [1, 0],
-    ArrowLeft: [0, -1],
-    ArrowRight: [0, 1],
-  };
   const act = (event: KeyboardEvent): boolean => {
-    const { key, shiftKey } = event;
-    const step = arrow[key];
-    if (step) {
-      const far = shiftKey ? 10 : 1;
-      actions.move(step[0] * far, step[1] * far);
+    const { key } = event;
+    const to = movedBy(event, actions.place(), actions.size());
+    if (to) {
+      actions.move(to);
       return true;
     }
     const { traits } = store;
@@ -87,7 +84,7 @@ export function crosshairKeys(
         if (!event.repeat) actions.peek(true);
         return true;
       case "p":
-        actions.pin();
+        if (!event.repeat) actions.pin();
         return true;
       case "g":
         actions.loupe();

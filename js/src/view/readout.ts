@@ -1,16 +1,28 @@
 import { toBytes } from "../map/bytes";
-import { count, number3, percent, signed3 } from "../map/format";
+import { count, signed3 } from "../map/format";
+import { reduceChannels } from "../map/reduce";
 import { make, rootOf, setAttribute, setText } from "./dom";
 import type { Place } from "./place";
+import { strongerWords, valueWords } from "./reading";
 import { type Drawn, positionIn, type Scene } from "./scene";
 import { channelName, channelValue, places, signWords, unitExplained } from "./words";
 
 /** So many channels have a number each; of more it is said how many there are. */
 const CHANNELS = 8;
 
+/** What a map has at its own full resolution where only a reduced one travelled. */
+export interface Exact {
+  readonly row: number;
+  readonly column: number;
+  /** One number a channel. */
+  readonly channels: readonly number[];
+}
+
 /** Numbers at the crosshair. Its height depends on the map and never on the place. */
 export class Readout {
   readonly element: HTMLElement;
+  /** Looks for a place in the parts of the map that are here at full resolution; set by whoever holds them. */
+  exact: ((place: Place) => Exact | null) | null = null;
   readonly #row = numberInput("Row");
   readonly #column = numberInput("Column");
   readonly #swatch = make("span", { class: "swatch", "aria-hidden": "true" });
@@ -97,25 +109,34 @@ export class Readout {
     const value = drawn?.field.values[at];
     const rank = drawn?.field.rank(at) ?? null;
     const none = value === undefined;
-    setText(this.#value, none ? "–" : scene.sign === "signed" ? signed3(value) : number3(value));
-    setAttribute(this.#value, "data-value", none ? null : value);
+    const exact = none ? null : (this.exact?.(place) ?? null);
+    const said = exact
+      ? reduceChannels(
+          Float32Array.from(exact.channels),
+          exact.channels.length,
+          scene.sign,
+          scene.reduction,
+        )[0]!
+      : value;
+    setText(this.#value, !drawn || said === undefined ? "–" : valueWords(drawn, said));
+    setAttribute(this.#value, "data-value", said);
     setText(this.#unit, none || Number.isNaN(value) ? "" : (drawn?.header.unit ?? ""));
     setAttribute(this.#unit, "title", drawn ? unitExplained(drawn.header) || null : null);
-    setText(this.#cell, drawn && !none ? gridWords(drawn, at) : "");
+    setText(this.#cell, drawn && !none ? gridWords(drawn, at, exact) : "");
     setText(this.#sign, drawn && !none ? signWords(drawn, scene, at, value) : "");
     setAttribute(this.#sign, "title", this.#sign.textContent || null);
     setText(
       this.#rank,
       drawn && rank
-        ? `rank ${count(rank.rank)} of ${places(drawn, rank.of)}, ${stronger(rank.percentile)}`
+        ? `rank ${count(rank.rank)} of ${places(drawn, rank.of)}, ${strongerWords(rank.percentile)}`
         : "",
     );
     setAttribute(this.#rank, "data-value", rank?.rank);
     setAttribute(this.#rank, "data-percentile", rank?.percentile);
-    this.#showChannels(drawn, scene, at);
+    this.#showChannels(drawn, scene, at, exact);
   }
 
-  #showChannels(drawn: Drawn | null, { info }: Scene, at: number): void {
+  #showChannels(drawn: Drawn | null, { info }: Scene, at: number, exact: Exact | null): void {
     const channels = drawn?.header.shape[0] ?? info.channels.length;
     // One channel is the value itself, said above.
     const shown = channels > 1 ? Math.min(channels, CHANNELS) : 0;
@@ -126,7 +147,7 @@ export class Readout {
     }
     for (let c = 0; c < shown; c++) {
       const [name, number] = [...this.#channels.children[c]!.children];
-      const value = drawn && at >= 0 ? channelValue(drawn, c, at) : undefined;
+      const value = exact?.channels[c] ?? (drawn && at >= 0 ? channelValue(drawn, c, at) : undefined);
       const called = channelName(info, drawn, c);
       setText(name!, called);
       setText(number!, value === undefined ? "–" : signed3(value));
@@ -141,13 +162,14 @@ export class Readout {
 }
 
 /** Where the place lies in a grid that is not the picture's own. */
-function gridWords({ coarse, field: { width, height }, header }: Drawn, at: number): string {
+function gridWords(
+  { coarse, field: { width, height }, header }: Drawn,
+  at: number,
+  exact: Exact | null,
+): string {
+  if (exact) return `at row ${exact.row}, column ${exact.column} of the whole map`;
   if (coarse) return `cell ${Math.floor(at / width)}, ${at % width} of ${height} × ${width}`;
   return header.reducedFrom ? "in the reduced picture" : "";
-}
-
-function stronger(percentile: number): string {
-  return percentile === 0 ? "stronger than none" : `stronger than ${percent(percentile)}`;
 }
 
 function field(name: string): HTMLOutputElement {

@@ -1,3 +1,4 @@
+import bar from "./css/bar.css";
 import base from "./css/base.css";
 import choices from "./css/choices.css";
 import inputs from "./css/inputs.css";
@@ -5,4 +6,4 @@ import panels from "./css/panels.css";
 import picture from "./css/picture.css";
 import readout from "./css/readout.css";
 
-export const css = [base, inputs, picture, panels, readout, choices].join("");
+export const css = [base, inputs, picture, panels, bar, readout, choices].join("");

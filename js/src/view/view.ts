@@ -2,9 +2,12 @@ import { shorten } from "../map/format";
 import type { Store } from "../state/store";
 import { Announcer } from "./announcer";
 import { Bar } from "./bar";
+import { Beside } from "./beside";
 import { Classes } from "./classes";
 import { Compare } from "./comparison";
 import { Controls } from "./controls";
+import { crosshairButton } from "./crosshair";
+import { crosshairKeys } from "./crosskeys";
 import { make, oncePerFrame, setAttribute } from "./dom";
 import { Header } from "./header";
 import { guardKeys } from "./keys";
@@ -13,16 +16,19 @@ import { Methods } from "./methods";
 import { titleOf } from "./notice";
 import { Notices } from "./notices";
 import { Parameters } from "./parameters";
+import { peek } from "./peek";
+import { Pins, pinPlace } from "./pins";
 import type { Place } from "./place";
 import { Question } from "./question";
 import { Readout } from "./readout";
 import { type Drawn, type Scene, sceneOf, strongestPlace } from "./scene";
 import { Stages } from "./stages";
+import { Strongest } from "./strongest";
 import { css } from "./styles";
 import { Subjects } from "./subjects";
 import { followTheme } from "./theme";
 import { Toolbar } from "./toolbar";
-import { reveal } from "./viewport";
+import { fit as fitWhole, reveal, zoomBy } from "./viewport";
 import { keptWords, pictureWord } from "./words";
 
 const CAVEAT = "A map shows what the score is sensitive to, not what caused it.";
@@ -46,8 +52,11 @@ class View {
   readonly #header = new Header();
   readonly #notices: Notices;
   readonly #stage: Stages;
-  readonly #bar = new Bar();
+  readonly #bar: Bar;
   readonly #readout: Readout;
+  readonly #pins: Pins;
+  readonly #beside = new Beside();
+  readonly #strongest: Strongest;
   readonly #controls: Controls;
   readonly #classes: Classes;
   readonly #methods: Methods;
@@ -75,11 +84,28 @@ class View {
     this.#read = oncePerFrame(signal, () => this.#readFrame());
     this.#notices = new Notices(store, signal, () => this.#classes.focus());
     this.#stage = new Stages(store, signal, (place) => this.#moved(place));
-    this.#readout = new Readout(signal, (place) => {
+    this.#bar = new Bar(store, signal);
+    const go = (place: Place) => {
       this.#moved(place);
       reveal(store, place);
       this.#announcer.say(() => this.#readout.words());
-    });
+    };
+    this.#readout = new Readout(signal, go);
+    const [crosshair, help] = crosshairButton();
+    const pin = make(
+      "button",
+      { type: "button", class: "small", title: "Keep this place in the list" },
+      "Pin",
+    );
+    const keep = () => {
+      const words = this.#scene && pinPlace(store, this.#whereIn(this.#scene));
+      if (words) this.#announcer.say(() => words);
+    };
+    pin.addEventListener("click", keep, { signal });
+    const size = () => this.#scene?.size ?? ([1, 1] as const);
+    const place = () => (this.#scene ? this.#whereIn(this.#scene) : { row: 0, column: 0 });
+    this.#pins = new Pins(store, signal, go, pin);
+    this.#strongest = new Strongest(signal, go);
     this.#controls = new Controls(store, signal);
     this.#classes = new Classes(store, signal);
     this.#methods = new Methods(store, signal);
@@ -89,9 +115,29 @@ class View {
     this.#looks = new Looks(store, signal);
     this.#compare = new Compare(store, signal);
     this.#toolbar = new Toolbar(store, signal);
+    crosshairKeys(
+      crosshair,
+      store,
+      {
+        place,
+        size,
+        move: go,
+        pin: keep,
+        zoom: (factor) => zoomBy(store, factor, place()),
+        fit: () => fitWhole(store),
+        peek: (on) => peek(store, on),
+        loupe: () => this.#stage.toggleLoupe(),
+        help: () => this.#toolbar.toggle(),
+        focusClass: () => this.#classes.focus(),
+        focusVersus: () => this.#question.focusVersus(),
+      },
+      signal,
+    );
     const picture = make("div", { class: "picture" });
     picture.append(this.#notices.element, this.#stage.element, this.#bar.element);
     picture.append(make("p", { class: "caveat" }, CAVEAT), this.#readout.element);
+    picture.append(make("div", { class: "place-tools" }, crosshair, pin, help), this.#pins.element);
+    picture.append(this.#beside.element, this.#strongest.element);
     const choices = make(
       "div",
       { class: "choices" },
@@ -145,6 +191,9 @@ class View {
     this.#stage.update(scene, place);
     this.#bar.update(scene);
     this.#readout.update(scene, place);
+    this.#pins.update(scene);
+    this.#beside.update(scene, place);
+    this.#strongest.update(scene);
     this.#controls.update(scene);
     this.#classes.update(scene);
     this.#methods.update(scene);
@@ -178,6 +227,7 @@ class View {
     const place = this.#whereIn(scene);
     this.#stage.drawCross(place);
     this.#readout.update(scene, place);
+    this.#beside.update(scene, place);
   }
 
   #moved(place: Place): void {

@@ -1,6 +1,7 @@
 import { count, percent, shorten } from "../map/format";
 import type { Header, Info } from "../map/header";
 import type { Labels } from "../map/labels";
+import { reductionFor } from "../map/reduce";
 import type { Drawn, Scene } from "./scene";
 
 /** What a map is of, in words. */
@@ -78,25 +79,43 @@ export function signWords(drawn: Drawn, scene: Scene, at: number, value: number)
   if (Number.isNaN(value)) {
     return drawn.coarse ? "This cell has no finite value" : "This pixel's value is not finite";
   }
-  const { channel, sign } = decisive(drawn, scene, at, value);
+  const { channel, sign } = decisive(drawn, scene, at);
   if (!isOfScore(drawn.header)) return `${sign > 0 ? "Positive" : sign < 0 ? "Negative" : "Zero"} here`;
   const subject = subjectOf(drawn, scene.info, channel);
   if (sign === 0) return `${subject} neither raises nor lowers the ${score}`;
-  return `${subject} ${sign > 0 ? "raises" : "lowers"} the ${score}`;
+  const left = value === 0 && leftOut(scene.sign);
+  return `${subject} ${sign > 0 ? "raises" : "lowers"} the ${score}${left ? `: left out of the ${scene.sign} part` : ""}`;
 }
 
-/** The channel that an absolute value is of, with its sign; no channel where the value is the sum of all. */
-function decisive(drawn: Drawn, { sign }: Scene, at: number, value: number) {
+/** The channel that a value is of, with its sign; no channel where it is of all together. */
+export function decisive(
+  drawn: Drawn,
+  { sign, reduction }: Pick<Scene, "sign" | "reduction">,
+  at: number,
+): { channel: number | null; sign: number } {
   const channels = drawn.header.shape[0];
-  if (sign === "signed" || value === 0) return { channel: null, sign: Math.sign(value) };
+  const how = reductionFor(reduction, channels, sign);
+  if (typeof how === "number" || how === "max") {
+    const channel = typeof how === "number" ? how : strongestChannel(drawn, at);
+    const value = channelValue(drawn, channel, at);
+    const one = channels > 1 && (value !== 0 || typeof how === "number");
+    return { channel: one ? channel : null, sign: Math.sign(value) };
+  }
+  let sum = 0;
+  for (let c = 0; c < channels; c++) sum += channelValue(drawn, c, at);
+  return { channel: null, sign: Math.sign(Math.fround(sum)) };
+}
+
+function strongestChannel(drawn: Drawn, at: number): number {
   let strongest = 0;
-  for (let c = 1; c < channels; c++) {
+  for (let c = 1; c < drawn.header.shape[0]; c++) {
     if (Math.abs(channelValue(drawn, c, at)) > Math.abs(channelValue(drawn, strongest, at))) strongest = c;
   }
-  return {
-    channel: channels > 1 ? strongest : null,
-    sign: Math.sign(channelValue(drawn, strongest, at)),
-  };
+  return strongest;
+}
+
+function leftOut(sign: Scene["sign"]): boolean {
+  return sign === "positive" || sign === "negative";
 }
 
 const LIGHT: Record<string, string> = { R: "red light", G: "green light", B: "blue light" };

@@ -1,0 +1,131 @@
+import type { Store } from "../state/store";
+import { MOST_PINS } from "../state/traits";
+import { make, setAttribute, setText } from "./dom";
+import type { Place } from "./place";
+import { effectWord, readingOf, valueWords } from "./reading";
+import type { Scene } from "./scene";
+
+/** Keeps a place; tells in words what became of it. One gesture, one save. */
+export function pinPlace(store: Store, { row, column }: Place): string {
+  const { pins } = store.traits;
+  const before = pins.findIndex((pin) => pin.row === row && pin.column === column);
+  if (before >= 0) return `This is pin ${before + 1} already`;
+  if (pins.length >= MOST_PINS) return `There are ${MOST_PINS} pins, the most there can be`;
+  setPins(store, [...pins, { row, column }]);
+  return `Pin ${pins.length + 1} at row ${row}, column ${column}`;
+}
+
+export function removePin(store: Store, index: number): void {
+  setPins(
+    store,
+    store.traits.pins.filter((_, i) => i !== index),
+  );
+}
+
+function setPins(store: Store, pins: readonly Place[]): void {
+  store.set(
+    "pins",
+    pins.map(({ row, column }) => [row, column]),
+  );
+  store.save();
+}
+
+interface Row {
+  readonly element: HTMLTableRowElement;
+  readonly go: HTMLButtonElement;
+  readonly remove: HTMLButtonElement;
+  readonly cells: readonly HTMLElement[];
+}
+
+const HEADS = ["Pin", "Row", "Column", "Value", "Score", "Stronger than", ""];
+
+/** The places that were kept, and what the map says there now. */
+export class Pins {
+  readonly element: HTMLElement;
+  readonly #body = make("tbody");
+  readonly #rows: Row[] = [];
+  #pins: readonly Place[] = [];
+
+  constructor(
+    readonly store: Store,
+    readonly signal: AbortSignal,
+    readonly go: (place: Place) => void,
+    /** Where the focus goes when the last pin is gone. */
+    readonly otherwise: HTMLElement,
+  ) {
+    const heads = HEADS.map((head) =>
+      head
+        ? make("th", { scope: "col" }, head)
+        : make("th", { scope: "col" }, make("span", { class: "spoken" }, "Remove")),
+    );
+    const table = make(
+      "table",
+      { "aria-label": "Pins" },
+      make("thead", {}, make("tr", {}, ...heads)),
+      this.#body,
+    );
+    this.element = make("div", { class: "pins", hidden: true }, table);
+  }
+
+  update(scene: Scene): void {
+    const { pins } = scene.store.traits;
+    this.#pins = pins;
+    this.element.hidden = pins.length === 0;
+    while (this.#rows.length > pins.length) this.#rows.pop()?.element.remove();
+    while (this.#rows.length < pins.length) this.#rows.push(this.#row(this.#rows.length));
+    const { drawn, size } = scene;
+    pins.forEach((pin, i) => {
+      const row = this.#rows[i]!;
+      const reading = drawn && readingOf(drawn, size, pin);
+      const outside = pin.row >= size[1] || pin.column >= size[0];
+      const percentile = reading?.percentile;
+      const said = [
+        String(pin.row),
+        String(pin.column),
+        drawn && reading ? valueWords(drawn, reading.value) : outside ? "outside" : "–",
+        drawn && reading ? effectWord(drawn, scene, reading) : "",
+        typeof percentile === "number" ? shareWords(percentile) : "",
+      ];
+      row.cells.forEach((cell, c) => {
+        setText(cell, said[c]!);
+      });
+      setAttribute(row.element, "data-value", reading?.value);
+      setAttribute(row.go, "aria-label", `Go to pin ${i + 1}, row ${pin.row}, column ${pin.column}`);
+    });
+  }
+
+  #row(index: number): Row {
+    const go = make("button", { type: "button", class: "go" }, String(index + 1));
+    const remove = make(
+      "button",
+      { type: "button", class: "go", "aria-label": `Remove pin ${index + 1}` },
+      "×",
+    );
+    remove.title = `Remove pin ${index + 1}`;
+    const gone = () => {
+      const pin = this.#pins[index];
+      if (pin) this.go(pin);
+    };
+    go.addEventListener("click", gone, { signal: this.signal });
+    remove.addEventListener("click", () => this.#remove(index), { signal: this.signal });
+    const cells = HEADS.slice(1, -1).map(() => make("td"));
+    const first = make("th", { scope: "row" }, go);
+    const element = make("tr", {}, first, ...cells, make("td", {}, remove));
+    this.#body.append(element);
+    return { element, go, remove, cells };
+  }
+
+  #remove(index: number): void {
+    const left = this.#pins.length - 1;
+    // The row with the focus goes, and another takes its place.
+    (left === 0 ? this.otherwise : this.#rows[Math.min(index, left - 1)]!.remove).focus();
+    removePin(this.store, index);
+  }
+}
+
+/** A percentage in a column: no words. */
+export function shareWords(percentile: number): string {
+  return percentile >= 99.9 && percentile < 100
+    ? `${(Math.floor(percentile * 100) / 100).toFixed(2)}\u00a0%`
+    : `${percentile.toFixed(1)}\u00a0%`;
+}
