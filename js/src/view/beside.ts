@@ -27,7 +27,9 @@ export class Beside {
     const titles = ["This map", ...panels.map(({ want }) => shorten(store.wordsOf(want), 40))];
     this.#build(titles, pins.length);
     [drawn, ...panels.map((panel) => panel.drawn)].forEach((map, row) => {
-      [place, ...pins].forEach((one, column) => this.#say(scene, map, one, this.#cells[row]![column]!));
+      [place, ...pins].forEach((one, column) => {
+        this.#say(scene, map, one, this.#cells[row]![column]!);
+      });
     });
   }
 
