@@ -70,8 +70,10 @@ class View {
   readonly #read: () => void;
   #scene: Scene | null = null;
   #drawn: Drawn | null = null;
-  /** Chosen with the pointer or in numbers; until then the strongest pixel is looked at. */
+  /** Chosen with a click, keys or in numbers; until then the strongest pixel is looked at. */
   #place: Place | null = null;
+  /** Where the pointer is, while it is over a picture. */
+  #hover: Place | null = null;
   #said = "";
   #prepared: Float32Array | null = null;
 
@@ -83,7 +85,11 @@ class View {
     this.#redraw = oncePerFrame(signal, () => this.#frame());
     this.#read = oncePerFrame(signal, () => this.#readFrame());
     this.#notices = new Notices(store, signal, () => this.#classes.focus());
-    this.#stage = new Stages(store, signal, (place) => this.#moved(place));
+    this.#stage = new Stages(store, signal, (place) => {
+      this.#hover = place;
+      this.#read();
+    });
+    this.#holdPlaces();
     this.#bar = new Bar(store, signal);
     const go = (place: Place) => {
       this.#moved(place);
@@ -91,6 +97,7 @@ class View {
       this.#announcer.say(() => this.#readout.words());
     };
     this.#readout = new Readout(signal, go);
+    this.#readout.exact = (place) => this.#stage.fineAt(place);
     const [crosshair, help] = crosshairButton();
     const pin = make(
       "button",
@@ -230,14 +237,35 @@ class View {
     this.#beside.update(scene, place);
   }
 
+  /** A click holds the place; a pointer that goes on leaves the one that was held before. */
+  #holdPlaces(): void {
+    const { element } = this.#stage;
+    const over = (event: Event) => (event.target as Element).closest(".stage") !== null;
+    const leave = () => {
+      if (!this.#hover) return;
+      this.#hover = null;
+      this.#read();
+    };
+    element.addEventListener(
+      "click",
+      (event) => {
+        if (over(event) && this.#hover) this.#place = this.#hover;
+      },
+      { signal: this.signal },
+    );
+    element.addEventListener("pointerover", (event) => over(event) || leave(), { signal: this.signal });
+    element.addEventListener("pointerleave", leave, { signal: this.signal });
+  }
+
   #moved(place: Place): void {
     this.#place = place;
+    this.#hover = null;
     this.#read();
   }
 
   #whereIn({ size: [width, height], drawn, size }: Scene): Place {
     const strongest = drawn && strongestPlace(drawn, size);
-    const place = this.#place ?? strongest ?? { row: height >> 1, column: width >> 1 };
+    const place = this.#hover ?? this.#place ?? strongest ?? { row: height >> 1, column: width >> 1 };
     this.#place ??= strongest;
     return {
       row: Math.max(0, Math.min(height - 1, place.row)),
