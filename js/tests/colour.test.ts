@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import raw from "../../saliency_widget/display/colours.json";
-import { colourise, DEFAULT_TABLE, entry, heat, tableFor, tableNames } from "../src/map/colour";
+import { colourise, DEFAULT_TABLE, entries, entry, heat, tableFor, tableNames } from "../src/map/colour";
 import { SIGNS } from "../src/map/reduce";
 
 const linear = (byte: number) => (byte <= 10 ? byte / 255 / 12.92 : ((byte / 255 + 0.055) / 1.055) ** 2.4);
@@ -64,6 +64,22 @@ describe("heat and entry", () => {
     expect(entry(-0.5, 1, "negative")).toBe(entry(0.5, 1, "positive"));
     expect(entry(-9, 1, "negative")).toBe(255);
     expect(entry(-9, 0, "negative")).toBe(0);
+  });
+
+  it("are the same in one pass", () => {
+    const level = Math.fround(0.37);
+    // Each border between two entries, and its neighbours among the floats.
+    const borders = Array.from({ length: 1026 }, (_, i) => Math.fround(((i - 513) / 510) * level));
+    const values = Float32Array.from(
+      borders.flatMap((v) => [v, v * (1 + 2 ** -23), v * (1 - 2 ** -23), -v, v * 1e6, v * 1e-30]),
+    );
+    for (const sign of SIGNS) {
+      for (const top of [level, 0, 1e-38, 3e38]) {
+        const out = new Uint16Array(values.length);
+        entries(values, top, sign, out);
+        expect([...out]).toEqual([...values].map((value) => entry(value, top, sign)));
+      }
+    }
   });
 
   it("shows what has no number in grey", () => {

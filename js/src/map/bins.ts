@@ -1,7 +1,11 @@
-import { SLICE, sortable } from "./order";
+import { sortable } from "./order";
+import { SLICE } from "./steps";
 
-/** The most bins a table of 65,536 colours has room for beside the entry of pixels without a number. */
-const MOST = 65535;
+/**
+ * The most bins there are: so few that a table of their colours stays in the processor's cache, so many that of a thousand
+ * pixels some fifteen lie in bins of two colours, which are looked at one by one.
+ */
+const MOST = 16383;
 
 /**
  * Pixels gathered into bins of neighbouring values, so that a change of colours or threshold is a new table of

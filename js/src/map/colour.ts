@@ -65,6 +65,24 @@ export function entry(value: number, level: number, sign: Sign): number {
   return sign === "signed" ? Math.floor(h * 128 + 0.5) + 128 : Math.floor(Math.abs(h) * 255 + 0.5);
 }
 
+/** `entry` of each value, in one pass; 0 where there is no number. */
+export function entries(values: Float32Array, level: number, sign: Sign, out: Uint16Array): void {
+  const n = values.length;
+  if (level === 0) out.fill(entry(0, 0, sign), 0, n);
+  else if (sign === "signed") {
+    for (let i = 0; i < n; i++) {
+      const h = values[i]! / level;
+      // Above zero in any case, so that leaving off the fraction is rounding down.
+      out[i] = (Math.fround(Math.max(-1, Math.min(1, h))) * 128 + 128.5) | 0;
+    }
+  } else {
+    for (let i = 0; i < n; i++) {
+      const h = Math.abs(values[i]!) / level;
+      out[i] = (Math.fround(Math.min(1, h)) * 255 + 0.5) | 0;
+    }
+  }
+}
+
 /** RGB of each value; mid grey where there is no number. */
 export function colourise(
   values: Float32Array,

@@ -1,4 +1,4 @@
-import { entry, type Table } from "./colour";
+import { entries, type Table } from "./colour";
 import type { Field } from "./field";
 import { paintPlaces, samples, type Window } from "./paint";
 
@@ -34,52 +34,60 @@ export function enlargeWindow(field: Field, [width, height]: Size, window: Windo
   const across = between(field.width, width, samples(window.left, window.width, window.step));
   const down = between(field.height, height, samples(window.top, window.height, window.step));
   const values = new Float32Array(across.low.length * down.low.length);
-  const fill = field.missing === 0 ? fillWhole : fillWithGaps;
   fill(field, across, down, values);
   known.set(field, { key, values });
   return values;
 }
 
-function fillWhole(field: Field, across: Between, down: Between, out: Float32Array): void {
+/** Goes from one pair of cells to the next, because between them the four corners stay the same. */
+function fill(field: Field, across: Between, down: Between, out: Float32Array): void {
   const { values, width } = field;
   const columns = across.low.length;
-  for (let y = 0, i = 0; y < down.low.length; y++) {
-    const top = down.low[y]! * width;
-    const bottom = down.high[y]! * width;
+  const ends = runs(across.low);
+  for (let y = 0, i = 0; y < down.low.length; y++, i += columns) {
+    const above = down.low[y]! * width;
+    const below = down.high[y]! * width;
     const lower = down.share[y]!;
-    for (let x = 0; x < columns; x++, i++) {
-      const left = across.low[x]!;
-      const right = across.high[x]!;
-      const further = across.share[x]!;
-      out[i] =
-        (1 - lower) * (1 - further) * values[top + left]! +
-        (1 - lower) * further * values[top + right]! +
-        lower * (1 - further) * values[bottom + left]! +
-        lower * further * values[bottom + right]!;
+    const upper = 1 - lower;
+    let from = 0;
+    for (const to of ends) {
+      const left = across.low[from]!;
+      const right = across.high[from]!;
+      const a = values[above + left]!;
+      const b = values[above + right]!;
+      const c = values[below + left]!;
+      const d = values[below + right]!;
+      if (Number.isNaN(a + b + c + d)) {
+        for (let x = from; x < to; x++) out[i + x] = blend([a, b, c, d], across.share[x]!, lower);
+      } else {
+        for (let x = from; x < to; x++) {
+          const further = across.share[x]!;
+          const nearer = 1 - further;
+          out[i + x] = upper * nearer * a + upper * further * b + lower * nearer * c + lower * further * d;
+        }
+      }
+      from = to;
     }
   }
 }
 
-function fillWithGaps(field: Field, across: Between, down: Between, out: Float32Array): void {
-  const columns = across.low.length;
-  for (let y = 0, i = 0; y < down.low.length; y++) {
-    const lower = down.share[y]!;
-    for (let x = 0; x < columns; x++, i++) {
-      const further = across.share[x]!;
-      let sum = 0;
-      let weight = 1;
-      const add = (row: number, column: number, share: number) => {
-        const value = field.values[row * field.width + column]!;
-        if (Number.isNaN(value)) weight -= share;
-        else sum += share * value;
-      };
-      add(down.low[y]!, across.low[x]!, (1 - lower) * (1 - further));
-      add(down.low[y]!, across.high[x]!, (1 - lower) * further);
-      add(down.high[y]!, across.low[x]!, lower * (1 - further));
-      add(down.high[y]!, across.high[x]!, lower * further);
-      out[i] = weight > 0 ? sum / weight : Number.NaN;
-    }
+/** Where each run of equals ends. */
+function runs(places: Int32Array): number[] {
+  const ends: number[] = [];
+  for (let k = 1; k <= places.length; k++) if (places[k] !== places[k - 1]) ends.push(k);
+  return ends;
+}
+
+/** The mean of those corners that have a number. */
+function blend(corners: readonly number[], further: number, lower: number): number {
+  const shares = [(1 - lower) * (1 - further), (1 - lower) * further, lower * (1 - further), lower * further];
+  let sum = 0;
+  let weight = 1;
+  for (const [k, value] of corners.entries()) {
+    if (Number.isNaN(value)) weight -= shares[k]!;
+    else sum += shares[k]! * value;
   }
+  return weight > 0 ? sum / weight : Number.NaN;
 }
 
 /** `paintSmooth` of the whole picture. */
@@ -113,16 +121,15 @@ export function paintSmooth(
   const across = columns.length;
   const kept = new Uint8Array(across);
   const { packed } = table;
-  const { sign } = field;
+  const found = new Uint16Array(across);
   for (let y = 0, i = 0; y < rows.length; y++) {
     if (y === 0 || rows[y] !== rows[y - 1]) {
       const start = rows[y]! * field.width;
       // Not reached either where the cell has no number.
       for (let x = 0; x < across; x++) kept[x] = Math.abs(field.values[start + columns[x]!]!) >= cut ? 1 : 0;
     }
-    for (let x = 0; x < across; x++, i++) {
-      out[i] = kept[x] === 1 ? packed[entry(values[i]!, level, sign)]! : 0;
-    }
+    entries(values.subarray(i, i + across), level, field.sign, found);
+    for (let x = 0; x < across; x++, i++) out[i] = kept[x] === 1 ? packed[found[x]!]! : 0;
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Bins, binSteps } from "./bins";
 import { countBelow, countUpTo, sortSteps } from "./order";
-import { reduceChannels, type Sign } from "./reduce";
+import { reduceSteps, type Sign } from "./reduce";
+import { finish, SLICE } from "./steps";
 
 export interface Kept {
   /** The smallest magnitude kept; infinite where nothing is. */
@@ -66,8 +67,7 @@ export class Field {
     sign: Sign,
     reduction = "default",
   ): Generator<void, Field> {
-    const reduced = reduceChannels(values, channels, sign, reduction);
-    yield;
+    const reduced = yield* reduceSteps(values, channels, sign, reduction);
     return new Field(sign, width, height, reduced, yield* prepare(reduced));
   }
 
@@ -198,14 +198,8 @@ function* prepare(values: Float32Array): Generator<void, Parts> {
   for (let i = 0; i < sorted.length; i++) {
     if (i % BLOCK === 0) sums[i / BLOCK] = sum;
     sum += Math.abs(sorted[i]!);
+    if (i % SLICE === SLICE - 1) yield;
   }
   if (sorted.length % BLOCK === 0) sums[sums.length - 1] = sum;
   return { sorted, bins, sums };
-}
-
-function finish<V>(steps: Generator<void, V>): V {
-  for (;;) {
-    const step = steps.next();
-    if (step.done) return step.value;
-  }
 }

@@ -1,4 +1,4 @@
-let table: Float64Array | null = null;
+let table: Float32Array | null = null;
 
 /** The number that 16 bits mean as an IEEE 754 half. */
 export function halfToNumber(bits: number): number {
@@ -10,12 +10,15 @@ export function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-function halves(): Float64Array {
+/** The numbers by their bits; a float holds each exactly. */
+function halves(): Float32Array {
   if (table) return table;
-  table = new Float64Array(65536);
+  table = new Float32Array(65536);
   for (let bits = 0; bits < 65536; bits++) table[bits] = halfToNumber(bits);
   return table;
 }
+
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /**
  * A map as it travelled: `count` little-endian halves times `scale`, multiplied in double precision and rounded once
@@ -24,8 +27,15 @@ function halves(): Float64Array {
 export function decodeHalf(bytes: Uint8Array, count: number, scale: number): Float32Array | null {
   if (bytes.byteLength !== 2 * count) return null;
   const known = halves();
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const values = new Float32Array(count);
-  for (let i = 0; i < count; i++) values[i] = known[view.getUint16(2 * i, true)]! * scale;
+  if (LITTLE_ENDIAN) {
+    // An array of 16-bit numbers cannot begin at an odd place of a buffer; a copy can be anywhere.
+    const { buffer, byteOffset } = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+    const halves = new Uint16Array(buffer, byteOffset, count);
+    for (let i = 0; i < count; i++) values[i] = known[halves[i]!]! * scale;
+  } else {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let i = 0; i < count; i++) values[i] = known[view.getUint16(2 * i, true)]! * scale;
+  }
   return values;
 }

@@ -1,5 +1,4 @@
-/** How many values are handled between two moments at which whoever sorts may do something else. */
-export const SLICE = 1 << 20;
+import { SLICE } from "./steps";
 
 /** The finite values in ascending order. Three passes of 11 bits: more, and the caches are too small for the ends. */
 export function* sortSteps(values: Float32Array): Generator<void, Float32Array> {
@@ -21,7 +20,11 @@ export function* sortSteps(values: Float32Array): Generator<void, Float32Array> 
     }
     [keys, other] = [other, keys];
   }
-  for (let k = 0; k < finite; k++) keys[k] = fromSortable(keys[k]!);
+  for (let from = 0; from < finite; from += SLICE) {
+    const to = Math.min(finite, from + SLICE);
+    for (let k = from; k < to; k++) keys[k] = fromSortable(keys[k]!);
+    yield;
+  }
   return new Float32Array(keys.buffer, 0, finite);
 }
 

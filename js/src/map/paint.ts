@@ -1,5 +1,6 @@
-import { entry, type Table } from "./colour";
+import { entries, entry, type Table } from "./colour";
 import type { Field } from "./field";
+import { countBelow, countUpTo } from "./order";
 import type { Sign } from "./reduce";
 
 /** What of a picture is painted: a rectangle in its pixels, inside it, of which every `step`-th pixel is taken. */
@@ -34,15 +35,8 @@ export function samples(from: number, length: number, step: number): Int32Array 
  * `level` and `cut` need not be the map's own.
  */
 export function paint(field: Field, level: number, cut: number, table: Table, out: Uint32Array): void {
-  const { index } = field.bins;
-  const { colours, mixed } = lookup(field, level, cut, table);
-  if (!mixed) for (let i = 0; i < index.length; i++) out[i] = colours[index[i]!]!;
-  else {
-    for (let i = 0; i < index.length; i++) {
-      const colour = colours[index[i]!]!;
-      out[i] = colour === MIXED ? colourOf(field.values[i]!, level, cut, field.sign, table) : colour;
-    }
-  }
+  const { width, height } = field;
+  paintWindow(field, { top: 0, left: 0, height, width, step: 1 }, level, cut, table, out);
 }
 
 /** Writes the pixels of a window of a map, in the colours that `paint` gives them. */
@@ -68,20 +62,31 @@ export function paintPlaces(
   out: Uint32Array,
 ): void {
   const { index } = field.bins;
-  const { colours, mixed } = lookup(field, level, cut, table);
+  const { colours } = lookup(field, level, cut, table);
   const across = columns.length;
-  for (let y = 0, i = 0; y < rows.length; y++) {
-    const start = rows[y]! * field.width;
+  const contiguous = across > 0 && columns[across - 1]! - columns[0]! === across - 1;
+  const gathered = new Uint16Array(across);
+  const open = new Int32Array(across);
+  for (let y = 0, i = 0; y < rows.length; y++, i += across) {
     if (y > 0 && rows[y] === rows[y - 1]) {
       out.copyWithin(i, i - across, i);
-      i += across;
-    } else if (!mixed) for (let x = 0; x < across; x++, i++) out[i] = colours[index[start + columns[x]!]!]!;
-    else {
-      for (let x = 0; x < across; x++, i++) {
-        const at = start + columns[x]!;
-        const colour = colours[index[at]!]!;
-        out[i] = colour === MIXED ? colourOf(field.values[at]!, level, cut, field.sign, table) : colour;
-      }
+      continue;
+    }
+    const start = rows[y]! * field.width;
+    let bins: Uint16Array = gathered;
+    if (contiguous) bins = index.subarray(start + columns[0]!, start + columns[0]! + across);
+    else for (let x = 0; x < across; x++) bins[x] = index[start + columns[x]!]!;
+    const row = out.subarray(i, i + across);
+    let left = 0;
+    for (let x = 0; x < across; x++) {
+      const colour = colours[bins[x]!]!;
+      row[x] = colour;
+      // Only noted here: a colour that is worked out in this loop would make all of it slower.
+      if (colour === MIXED) open[left++] = x;
+    }
+    for (let k = 0; k < left; k++) {
+      const x = open[k]!;
+      row[x] = colourOf(field.values[start + columns[x]!]!, level, cut, field.sign, table);
     }
   }
 }
@@ -95,8 +100,18 @@ export function paintValues(
   table: Table,
   out: Uint32Array,
 ): void {
-  for (let i = 0; i < values.length; i++) out[i] = colourOf(values[i]!, level, cut, sign, table);
+  const { packed } = table;
+  const found = new Uint16Array(Math.min(BLOCK, values.length));
+  for (let from = 0; from < values.length; from += BLOCK) {
+    const block = values.subarray(from, from + BLOCK);
+    entries(block, level, sign, found);
+    for (let i = 0; i < block.length; i++)
+      out[from + i] = Math.abs(block[i]!) >= cut ? packed[found[i]!]! : 0;
+  }
 }
+
+/** Values that are handled together, so that what is in between stays in the cache. */
+const BLOCK = 4096;
 
 function colourOf(value: number, level: number, cut: number, sign: Sign, table: Table): number {
   // Not reached where there is no number.
@@ -109,7 +124,6 @@ interface Lookup {
   readonly table: Table;
   /** The colour of each bin, and of what is not finite; MIXED where it depends on the value. */
   readonly colours: Uint32Array;
-  readonly mixed: boolean;
 }
 
 /** No colour: those are opaque or nothing at all. */
@@ -124,19 +138,47 @@ const known = new WeakMap<Field, Lookup>();
 function lookup(field: Field, level: number, cut: number, table: Table): Lookup {
   const held = known.get(field);
   if (held && held.level === level && held.cut === cut && held.table === table) return held;
-  const { firsts, lasts, count } = field.bins;
-  const { sign } = field;
+  const { firsts, count } = field.bins;
   const colours = held?.colours ?? new Uint32Array(count + 1);
-  let mixed = false;
-  for (let b = 0; b < count; b++) {
-    const first = firsts[b]!;
-    const last = lasts[b]!;
-    const colour = colourOf(first, level, cut, sign, table);
-    const other = last !== first && colourOf(last, level, cut, sign, table) !== colour;
-    colours[b] = other ? MIXED : colour;
-    mixed ||= other;
-  }
-  const made = { level, cut, table, colours, mixed };
+  // On either side of zero magnitudes run one way.
+  const negative = countBelow(firsts, 0);
+  const zero = countUpTo(firsts, 0);
+  const ends = [0, negative, zero, count];
+  for (let k = 0; k < 3; k++) fill(field, ends[k]!, ends[k + 1]!, level, cut, table, colours);
+  const made = { level, cut, table, colours };
   known.set(field, made);
   return made;
+}
+
+/** The colours of bins `from` to `to`, which lie on one side of zero. */
+function fill(
+  { bins: { firsts, lasts }, sign }: Field,
+  from: number,
+  to: number,
+  level: number,
+  cut: number,
+  table: Table,
+  colours: Uint32Array,
+): void {
+  /** What runs one way along the bins: the entry, or that there is none. */
+  const state = (value: number) => (Math.abs(value) >= cut ? entry(value, level, sign) : -1);
+  for (let bin = from; bin < to; ) {
+    const same = state(firsts[bin]!);
+    if (state(lasts[bin]!) !== same) {
+      colours[bin++] = MIXED;
+      continue;
+    }
+    // There are far fewer colours than bins, so that the last bin of each is searched for, in steps that grow and shrink.
+    let end = bin + 1;
+    let step = 1;
+    while (end + step <= to && state(lasts[end + step - 1]!) === same) {
+      end += step;
+      step *= 2;
+    }
+    for (; step >= 1; step /= 2) {
+      if (end + step <= to && state(lasts[end + step - 1]!) === same) end += step;
+    }
+    colours.fill(same < 0 ? 0 : table.packed[same]!, bin, end);
+    bin = end;
+  }
 }

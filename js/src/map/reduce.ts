@@ -1,3 +1,5 @@
+import { finish, SLICE } from "./steps";
+
 export type Sign = "absolute" | "signed" | "positive" | "negative";
 export type Reduction = "max" | "sum" | "mean" | "l2";
 
@@ -32,43 +34,52 @@ export function reduceChannels(
   sign: Sign,
   reduction = "default",
 ): Float32Array {
+  return finish(reduceSteps(values, channels, sign, reduction));
+}
+
+/** The same, a slice at a time. */
+export function* reduceSteps(
+  values: Float32Array,
+  channels: number,
+  sign: Sign,
+  reduction = "default",
+): Generator<void, Float32Array> {
   const how = reductionFor(reduction, channels, sign);
   const pixels = values.length / channels;
   const reduced = new Float32Array(pixels);
-  if (channels === 1) reduced.set(values);
-  else {
-    for (let from = 0; from < pixels; from += BLOCK) {
-      const out = reduced.subarray(from, Math.min(pixels, from + BLOCK));
-      const channel = (c: number) => values.subarray(c * pixels + from, c * pixels + from + out.length);
-      if (typeof how === "number") pick(channel, channels, how, out);
-      else if (how === "max") strongest(channel, channels, out);
-      else add(channel, channels, how, sign === "absolute", out);
-    }
-  }
-  const [least, most] = RANGE[sign];
-  const absolute = sign === "absolute";
-  for (let i = 0; i < pixels; i++) {
-    let value = reduced[i]!;
-    // v - v is no number for an infinite v either.
-    if (value - value !== 0) value = Number.NaN;
-    else if (absolute) value = Math.abs(value);
-    else if (value < least) value = least;
-    else if (value > most) value = most;
-    // + 0 turns -0 into 0, so that equal values are equal bits.
-    reduced[i] = value + 0;
+  for (let from = 0; from < pixels; from += BLOCK) {
+    const out = reduced.subarray(from, Math.min(pixels, from + BLOCK));
+    const channel = (c: number) => values.subarray(c * pixels + from, c * pixels + from + out.length);
+    if (channels === 1) out.set(channel(0));
+    else if (typeof how === "number") pick(channel, channels, how, out);
+    else if (how !== "max") add(channel, channels, how, sign === "absolute", out);
+    else if (sign === "absolute") largest(channel, channels, out);
+    else strongest(channel, channels, out);
+    settle(out, sign);
+    if (from % SLICE === SLICE - BLOCK) yield;
   }
   return reduced;
 }
 
-const { NEGATIVE_INFINITY: LEAST, POSITIVE_INFINITY: MOST } = Number;
-const RANGE: Record<Sign, readonly [number, number]> = {
-  absolute: [LEAST, MOST],
-  signed: [LEAST, MOST],
-  positive: [0, MOST],
-  negative: [LEAST, 0],
-};
+/** The side of zero that is asked for, and NaN for all that is not finite. */
+function settle(out: Float32Array, sign: Sign): void {
+  // v - v is 0 for a finite v and NaN for any other; and 0 + -0 is 0, so that equal values are equal bits.
+  const n = out.length;
+  if (sign === "absolute") for (let i = 0; i < n; i++) out[i] = out[i]! - out[i]! + Math.abs(out[i]!);
+  else if (sign === "signed") for (let i = 0; i < n; i++) out[i] = out[i]! - out[i]! + out[i]!;
+  else if (sign === "positive") for (let i = 0; i < n; i++) out[i] = out[i]! - out[i]! + Math.max(0, out[i]!);
+  else for (let i = 0; i < n; i++) out[i] = out[i]! - out[i]! + Math.min(0, out[i]!);
+}
 
 type Channel = (c: number) => Float32Array;
+
+function largest(channel: Channel, channels: number, out: Float32Array): void {
+  for (let c = 0; c < channels; c++) {
+    const values = channel(c);
+    // Math.max hands NaN on.
+    for (let i = 0; i < out.length; i++) out[i] = Math.max(out[i]!, Math.abs(values[i]!));
+  }
+}
 
 /** The value of the channel that is largest in magnitude; the first of equals. */
 function strongest(channel: Channel, channels: number, out: Float32Array): void {
