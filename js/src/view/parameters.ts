@@ -2,7 +2,7 @@ import { number3 } from "../map/format";
 import type { Control, Fields, Info } from "../map/header";
 import type { Store } from "../state/store";
 import { stable } from "../state/want";
-import { make, rootOf, setAttribute, setText, uniqueId } from "./dom";
+import { make, setAttribute, setText, uniqueId } from "./dom";
 import { button } from "./fields";
 import type { Scene } from "./scene";
 
@@ -198,16 +198,15 @@ function numberRow(control: Control, choose: (value: unknown) => void, signal: A
   const ranged = least !== null && most !== null && step !== null && (most - least) / step <= STEPS;
   const slider = ranged ? make("input", { type: "range", min: least, max: most, step, tabindex: -1 }) : null;
   let shown: unknown = null;
-  input.addEventListener(
-    "change",
-    () => {
-      const value = input.valueAsNumber;
-      if (input.value === "" && optional) choose(null);
-      else if (Number.isFinite(value)) choose(bounded(whole ? Math.round(value) : value, least));
-      write();
-    },
-    { signal },
-  );
+  const commit = () => {
+    const value = input.valueAsNumber;
+    if (input.value === "" && optional) choose(null);
+    else if (Number.isFinite(value)) choose(bounded(whole ? Math.round(value) : value, least));
+    write();
+  };
+  input.addEventListener("change", commit, { signal });
+  // Outside a form, Enter is no change to a browser.
+  input.addEventListener("keydown", (event) => event.key === "Enter" && commit(), { signal });
   slider?.addEventListener("input", () => (input.value = number(slider.valueAsNumber)), { signal });
   slider?.addEventListener("change", () => choose(Number(number(slider.valueAsNumber))), { signal });
   slider?.setAttribute("aria-label", `${control.label}, slider`);
@@ -226,11 +225,9 @@ function numberRow(control: Control, choose: (value: unknown) => void, signal: A
   return {
     element,
     show: (value) => {
-      const root = rootOf(input);
-      const busy = root.activeElement === input || (slider !== null && root.activeElement === slider);
-      if (stable(value) === stable(shown) && busy) return;
+      if (stable(value) === stable(shown)) return;
       shown = value;
-      if (!busy) write();
+      write();
     },
   };
 }
