@@ -155,6 +155,10 @@ class Lab:
     def start(self, number: int) -> None:
         """Run a cell and do not wait for it."""
         for dialog in self.page.locator("dialog.jp-Dialog").all():
+            # On a busy machine the notebook may be open before the kernels are known that its metadata names.
+            if "Select Kernel" in dialog.inner_text():
+                dialog.get_by_role("button", name="Select Kernel").click()
+                continue
             raise AssertionError(f"JupyterLab asks: {dialog.inner_text()}")
         self.cell(number).locator(".jp-InputArea-editor").click()
         self.page.keyboard.press("Control+Enter")
