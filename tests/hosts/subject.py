@@ -43,9 +43,13 @@ def make(**choices: Any) -> sw.SaliencyWidget:
 
 
 def free(widget: sw.SaliencyWidget, expected: int = 5, limit: float = 30.0) -> list[str]:
-    """Labels of classes of which the widget holds no map, once all that is computed ahead is there."""
+    """Labels of classes of which the widget holds no map, once all that is computed ahead is there, and sent."""
     end = time.monotonic() + limit
-    while len(widget._maps) < expected and time.monotonic() < end:
+    while time.monotonic() < end:
+        # A map is in the traits before its message is out, but not while the lock is free.
+        with widget._lock:
+            held = {one["target"]["label"] for one in widget._maps}
+        if len(held) >= expected:
+            return [label for label in LABELS if label not in held]
         time.sleep(0.02)
-    held = {one["target"]["label"] for one in widget._maps}
-    return [label for label in LABELS if label not in held]
+    raise TimeoutError(f"{len(held)} maps after {limit:g} s, not {expected}")

@@ -108,7 +108,7 @@ export class Store {
     const found = this.traits.headers.find(
       (h) => h.method.name === method && h.target.kind === target.kind && h.target.index === target.index,
     );
-    return found ?? null;
+    return found && this.traits.came(found) ? found : null;
   }
 
   /** Shows a class: at once if its map is here, else when Python has sent it. */

@@ -1,3 +1,4 @@
+import { hasBytes } from "../map/bytes";
 import { fields, type Header, type Info, parseHeader, parseInfo, strings, text } from "../map/header";
 import { Labels } from "../map/labels";
 import type { Sign } from "../map/reduce";
@@ -91,6 +92,14 @@ export class Traits {
 
   bytes(slot: number): unknown {
     return this.model()?.get(`_slot_${slot}`);
+  }
+
+  /**
+   * Whether the map itself came, and not its header alone: tools that run a notebook keep only what arrives while a cell
+   * runs, so a saved state may name a map whose bytes went by between two cells.
+   */
+  came(header: Header): boolean {
+    return header.slot !== null && hasBytes(this.bytes(header.slot));
   }
 
   set(name: string, value: unknown): void {
