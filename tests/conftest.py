@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent / "browser" in item.path.parents:
-            item.add_marker(pytest.mark.browser)
+        for name in ("browser", "hosts"):
+            if Path(__file__).parent / name in item.path.parents:
+                item.add_marker(name)
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,20 @@ describe("a class", () => {
     expect([fake.get("shown"), fake.saves, fake.sent]).toEqual([key, 1, []]);
   });
 
+  it("whose map was lost on its way, so that only its header is here, is not held", () => {
+    const fake = model();
+    hold(fake, 2, 1);
+    const { store } = join(fake);
+    for (const nothing of [new DataView(new ArrayBuffer(0)), new Uint8Array(), "", null, undefined]) {
+      fake.set("_slot_1", nothing);
+      expect(store.held(2)).toBeNull();
+    }
+    store.choose(2);
+    expect([fake.get("shown"), requests(fake).length]).toEqual(["gradient/logit/1", 1]);
+    fake.set("_slot_1", "AAAA");
+    expect(store.held(2)).not.toBeNull();
+  });
+
   it("that is not held is asked for, and shown when it is here", () => {
     const fake = model();
     const { store } = join(fake);

@@ -9,6 +9,11 @@ export function toBytes(raw: unknown): Uint8Array | null {
   return null;
 }
 
+/** Whether there are any bytes, without decoding them. */
+export function hasBytes(raw: unknown): boolean {
+  return (typeof raw === "string" ? raw.length : (toBytes(raw)?.byteLength ?? 0)) > 0;
+}
+
 export function fromBase64(text: string): Uint8Array | null {
   let decoded: string;
   try {

@@ -153,7 +153,8 @@ export class Store {
   /** The map that is wanted, if it is here, whole or not. */
   held(want: Want): Header | null {
     const key = keyOf(want);
-    return this.traits.headers.find((header) => keyOf(wantOf(header)) === key) ?? null;
+    const found = this.traits.headers.find((header) => keyOf(wantOf(header)) === key);
+    return found && this.traits.came(found) ? found : null;
   }
 
   /** The same with a change of what is looked at. */

@@ -1,3 +1,4 @@
+import { hasBytes } from "../map/bytes";
 import {
   type Catalogue,
   type Fields,
@@ -251,6 +252,14 @@ export class Traits {
   /** Everything that somebody who looks may change, but the key of the map. */
   get view(): Fields {
     return Object.fromEntries([...CHOICES, ...LOOKS].map((name) => [name, this.value(name) ?? null]));
+  }
+
+  /**
+   * Whether the map itself came, and not its header alone: tools that run a notebook keep only what arrives while a cell
+   * runs, so a saved state may name a map whose bytes went by between two cells.
+   */
+  came(header: Header): boolean {
+    return header.slot !== null && hasBytes(this.bytes(header.slot));
   }
 
   set(name: string, value: unknown): void {
