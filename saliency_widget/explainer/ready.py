@@ -124,7 +124,7 @@ def make_subjects(
     rows: list[tuple[Ready, ...]] = []
     for one, facts in zip(models, checked, strict=True):
         # No comprehension, which would be one more call between a warning and the user's line.
-        rows.append(_build(one, images, preprocess, facts, watch=True, stacklevel=level))  # noqa: PERF401
+        rows.append(_build(one, images, preprocess, facts, watch=True, stacklevel=level))
     return tuple(rows)
 
 

@@ -45,7 +45,31 @@ class Synced(anywidget.AnyWidget):
     def notify_change(self, change: Any) -> None:
         """Tell the front end and the observers, under the lock."""
         with self._lock:
-            super().notify_change(change)
+            try:
+                super().notify_change(change)
+            except Exception:
+                if not self._is_pushing:
+                    raise
+                _LOG.warning("an observer of %s raised", change["name"], exc_info=True)
+
+    @contextmanager
+    def pushing(self) -> Iterator[None]:
+        """As :meth:`hold_sync`, for what nobody sets by hand: an observer that raises is logged and stops nothing.
+
+        Otherwise half of a result would be there, and somebody would wait for its end for ever.
+        """
+        with self._lock:
+            held = self.__dict__
+            held["_pushing"] = held.get("_pushing", 0) + 1
+            try:
+                with self.hold_sync():
+                    yield
+            finally:
+                held["_pushing"] -= 1
+
+    @property
+    def _is_pushing(self) -> bool:
+        return bool(self.__dict__.get("_pushing"))
 
     @contextmanager
     def hold_sync(self) -> Iterator[None]:
@@ -81,11 +105,14 @@ class Synced(anywidget.AnyWidget):
                     wrong.append(name)
                 else:
                     good[name] = value
-            if good:
-                try:
-                    super().set_state(good)
-                except Exception:  # all of it was taken back
-                    wrong += [name for name in good if name not in wrong]
+            together = {name: value for name, value in good.items() if name in self._together}
+            alone = {name: value for name, value in good.items() if name not in together}
+            for part in (alone, together):
+                if part:
+                    try:
+                        super().set_state(part)
+                    except Exception:  # all of it was taken back
+                        wrong += part
             if wrong:
                 self.send_state(wrong)
 

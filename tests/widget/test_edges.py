@@ -17,7 +17,6 @@ from tests.widget.conftest import FINAL, Small
 from tests.widget.test_choices import answer, ask, slow, sw_parameters
 from tests.widget.test_widget import Moody, Segmenting, settle, unheld
 
-
 # --- what the weights come to -------------------------------------------------------------------------------------
 
 
@@ -231,7 +230,9 @@ def test_a_layer_that_is_not_there_is_refused_at_once(make: Any) -> None:
 
 
 def test_every_choice_can_be_given_by_its_name(make: Any) -> None:
-    widget = make(cells=True, photo="colour", frame="original", pins=[[1, 2]], scale="locked", level=2.0, versus=3)
+    widget = make(
+        target=0, cells=True, photo="colour", frame="original", pins=[[1, 2]], scale="locked", level=2.0, versus=3
+    )
     widget.wait(20)
     assert (widget.cells, widget.photo, widget.frame, widget.pins) == (True, "colour", "original", [[1, 2]])
     assert (widget.scale, widget.level, widget.versus) == ("locked", 2.0, 3)
@@ -246,7 +247,9 @@ def test_a_view_that_cannot_be_leaves_no_widget_behind(make: Any, model: Small, 
         make(view={"panels": [{"method": "magic"}]})
     passes: list[int] = []
     hook = model.register_forward_pre_hook(lambda *_: passes.append(1))
-    widget = make(view={"class_index": 2, "panels": [{"method": "input-x-gradient"}], "method": sw.SmoothGrad(samples=2)})
+    widget = make(
+        view={"class_index": 2, "panels": [{"method": "input-x-gradient"}], "method": sw.SmoothGrad(samples=2)}
+    )
     hook.remove()
     settle(widget)
     assert widget.shown == "smoothgrad(samples=2)/logit/2"
