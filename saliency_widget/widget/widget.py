@@ -165,6 +165,7 @@ class SaliencyWidget(Looks):
         self._mirroring: Mapping[str, Any] | None = None
         self._panel_keys: frozenset[str] = frozenset()
         self._ready = False
+        self._chosen: list[str] = []
         self._asked_again = False
         self._likely: frozenset[str] = frozenset()
         self._session = Session(self._reporter, self._changed)
@@ -213,6 +214,7 @@ class SaliencyWidget(Looks):
             There is none: the computation failed, or the widget was closed.
         """
         with self._lock:
+            self._follow()
             current = self._session.current
             # What Python asked for will be on display; what the front end asked for may not.
             if current is not None and (current.req is None or self.shown not in self._attributions):
@@ -254,6 +256,7 @@ class SaliencyWidget(Looks):
         Setting it checks all of it before anything changes; what is not in it stays.
         """
         with self._lock:
+            self._follow()
             return {name: _copied(getattr(self, name)) for name in _VIEW}
 
     @view.setter
@@ -347,8 +350,9 @@ class SaliencyWidget(Looks):
                 self._methods[value.name] = value
                 try:
                     with self.hold_trait_notifications():
-                        self.parameters = plain_parameters(value)
+                        # In this order, in which a link passes them on.
                         super().__setattr__("method", value.name)
+                        self.parameters = plain_parameters(value)
                 except Exception:
                     self._methods = before
                     raise
@@ -456,17 +460,31 @@ class SaliencyWidget(Looks):
 
     @t.observe(*_CHOICES)
     def _on_choice(self, change: Any) -> None:
-        """Look at what the choices name: several that are set at once are one choice."""
         name = change["name"]
-        if not self._ready or self._closed or self._is_mirrored(name, getattr(self, name)):
-            return
+        if self._ready and not self._closed and not self._is_mirrored(name, getattr(self, name)):
+            # Several that are set at once, here or through links, are one choice.
+            self._chosen.append(name)
+            self._afterwards(self._follow)
+
+    def _follow(self) -> None:
+        """Look at what the choices name since some of them were set."""
         with self._lock:
-            order = self._order_of_choices(self._choices_with(name, getattr(self, name)))
+            names, self._chosen = self._chosen, []
+            if not names or self._closed:
+                return
+            name = "parameters" if "parameters" in names else names[0]
+            try:
+                order = self._order_of_choices(self._choices_with(name, getattr(self, name)))
+            except InputError:
+                # Each fitted when it was set, and all together do not.
+                self._mirror_shown()
+                return
             current = self._session.current
             if order.key != (self.shown if current is None else current.key):
                 self._choose(order)
-            # What was given can be less than all of it, or another word for it.
-            self._mirror(order)
+            else:
+                # What was given can be less than all of it, or another word for it.
+                self._mirror(order)
 
     @t.validate("panels")
     def _check_panels_trait(self, proposal: Any) -> Any:
@@ -708,6 +726,7 @@ class SaliencyWidget(Looks):
 
     def _settle(self, timeout: float | None) -> bool:
         with self._changed:
+            self._follow()
             return bool(self._changed.wait_for(lambda: self._session.current is None, timeout))
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import random
+import sys
 import threading
 import time
+import weakref
 from typing import Any
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -15,7 +21,7 @@ import saliency_widget as sw
 from saliency_widget.engine.content import content_of
 from tests.widget.conftest import FINAL, Small
 from tests.widget.test_choices import answer, ask, slow, sw_parameters
-from tests.widget.test_widget import Moody, Segmenting, settle, unheld
+from tests.widget.test_widget import Moody, Segmenting, junk, settle, unheld
 
 # --- what the weights come to -------------------------------------------------------------------------------------
 
@@ -330,3 +336,160 @@ def test_stop_and_another_choice_does_not_wait_for_the_run_that_was_kept(make: A
     widget.comm.receive({"method": "custom", "content": {"v": 1, "kind": "cancel", "req": "go", "keep": True}})
     assert answer(widget, "go")["key"] == kept
     assert np.isfinite(widget.attributions[kept].values).all()
+
+
+def test_a_closed_widget_lets_go_of_the_run_it_kept(make: Any, picture: Any) -> None:
+    widget = slow(make, picture, 3000)
+    widget.comm.receive({"method": "custom", "content": {"v": 1, "kind": "cancel", "req": "q", "keep": True}})
+    answer(widget)
+    assert widget._session.suspended is not None
+    model = weakref.ref(widget._explainer.shadow.model)
+    widget.close()
+    limit = time.monotonic() + 20
+    while model() is not None and time.monotonic() < limit:
+        gc.collect()
+        time.sleep(0.01)
+    assert model() is None
+
+
+# --- two widgets, one choice ----------------------------------------------------------------------------------------
+
+CHOICES = ("class_index", "versus", "score", "method", "parameters")
+
+
+def test_widgets_linked_in_all_choices_come_to_rest_on_the_same(make: Any, picture: Any) -> None:
+    one, two = make(target=0), make(Small().eval(), picture.rotate(90, expand=True), target=0)
+    settle(one)
+    settle(two)
+    for name in CHOICES:
+        ipywidgets.link((one, name), (two, name))
+    one.method = sw.SmoothGrad(samples=2)
+    one.wait(20)
+    two.wait(20)
+    two.versus = 3
+    for widget in (two, one):
+        widget.wait(20)
+    one.class_index = 5
+    for widget in (one, two):
+        widget.wait(20)
+    assert one.shown == two.shown == "smoothgrad(samples=2)/contrast/5/3"
+    sent = [len(one.comm.sent), len(two.comm.sent)]
+    time.sleep(0.3)
+    assert [len(one.comm.sent), len(two.comm.sent)] == sent, "they are at rest"
+
+
+def test_widgets_that_set_each_other_on_two_threads_do_not_wait_for_ever(make: Any, picture: Any) -> None:
+    """What the worker's thread and the user's do to linked widgets: two locks would be taken in both orders."""
+    pair = [make(target=0), make(Small().eval(), picture, target=0)]
+    for widget in pair:
+        settle(widget)
+    both = threading.Barrier(2)
+
+    def meddle(other: Any) -> Any:
+        def observer(change: Any) -> None:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(0.5)
+            other.clip = 100 * change["new"]
+
+        return observer
+
+    for one, other in (pair, pair[::-1]):
+        one.observe(meddle(other), "opacity")
+    threads = [threading.Thread(target=setattr, args=(one, "opacity", 0.75), daemon=True) for one in pair]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+    assert [one.clip for one in pair] == [75, 75]
+
+
+def test_a_page_that_links_two_widgets_comes_to_rest(make: Any, picture: Any) -> None:
+    """What jslink does: a trait that changes in one widget's page is written into the other, and back."""
+    pair = [make(target=0), make(Small().eval(), picture, target=0)]
+    for widget in pair:
+        settle(widget)
+    seen = [len(widget.comm.sent) for widget in pair]
+    pair[0].comm.receive({"method": "update", "state": {"class_index": 6}})
+    pair[1].comm.receive({"method": "update", "state": {"class_index": 6}})
+    carried = 0
+    quiet = 0
+    while quiet < 30:
+        quiet += 1
+        for number, widget in enumerate(pair):
+            with widget.comm.arrived:
+                news, seen[number] = widget.comm.sent[seen[number] :], len(widget.comm.sent)
+            for _, data, _ in news:
+                # An echo of what a page wrote is no change to it.
+                if data.get("method") != "update":
+                    continue
+                state = {name: data["state"][name] for name in CHOICES if name in data.get("state", {})}
+                if state:
+                    carried, quiet = carried + 1, 0
+                    pair[1 - number].comm.receive({"method": "update", "state": state})
+        time.sleep(0.01)
+        assert carried < 50
+    assert pair[0].shown == pair[1].shown == "gradient/logit/6"
+
+
+def test_threads_that_choose_at_once_leave_it_consistent(make: Any, picture: Any, caplog: Any) -> None:
+    widget = make(target=0)
+    settle(widget)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    failed: list[BaseException] = []
+
+    def choose(seed: int) -> None:
+        draw = random.Random(seed)
+        try:
+            for number in range(60):
+                choice = draw.randrange(5)
+                if choice == 0:
+                    widget.class_index = draw.randrange(7)
+                elif choice == 1:
+                    widget.method = draw.choice(["gradient", "input-x-gradient"])
+                elif choice == 2:
+                    name = f"h{seed}.{number}"
+                    ask(widget, name, target={"kind": "logit", "index": draw.randrange(7), "other": None})
+                    names.append(name)
+                elif choice == 3:
+                    widget.view = {"threshold": draw.random() * 100, "class_index": draw.randrange(7)}
+                else:
+                    widget.comm.receive({"method": "update", "state": {"class_index": draw.randrange(9), "opacity": 1}})
+        except BaseException as error:
+            failed.append(error)
+
+    names: list[str] = []
+    threads = [threading.Thread(target=choose, args=(seed,)) for seed in range(4)]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    finally:
+        sys.setswitchinterval(before)
+    settle(widget)
+    assert failed == []
+    assert caplog.records == []
+    for name in names:
+        assert len([one for one in widget.comm.custom(name) if one["kind"] in FINAL]) == 1
+    header = next(one for one in widget._maps if one["key"] == widget.shown)
+    assert (widget.class_index, widget.method) == (header["target"]["index"], header["method"]["name"])
+
+
+def test_junk_in_every_trait_changes_nothing_and_prints_nothing(make: Any, capsys: Any, caplog: Any) -> None:
+    widget = make(target=0)
+    settle(widget)
+    draw = random.Random(7)
+    names = [*widget.view, "shown", "_info", "_originals", "_images", "_slot_3", "nothing", "comm"]
+    for _ in range(1500):
+        state = {draw.choice(names): junk(draw) for _ in range(draw.randrange(1, 4))}
+        widget.comm.receive({"method": "update", "state": state})
+    settle(widget)
+    assert caplog.records == []
+    assert "Traceback" not in "".join(capsys.readouterr())
+    widget.wait(20)
+    view = widget.view
+    widget.view = view
+    assert widget.view == view
+    assert len(widget._images) == 1
