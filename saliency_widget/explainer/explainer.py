@@ -84,7 +84,8 @@ class Step:
     seconds
         Of work until now.
     weights
-        What the model's weights came to when the run began; see :func:`~saliency_widget.engine.content.content_of`.
+        What the model's weights came to when the run began, where they are watched; see
+        :func:`~saliency_widget.engine.content.content_of`.
     snapshot
         Whether they changed during the run, which was then done on one snapshot of them.
     """
@@ -109,6 +110,8 @@ class Explainer:
     ----------
     model, image, preprocess, labels, inputs
         As in :func:`~saliency_widget.explain`, for one image.
+    watch
+        Note what the model's weights come to, so that it is seen when they change. It reads them all.
 
     Attributes
     ----------
@@ -122,7 +125,7 @@ class Explainer:
     prediction : tuple of ClassScore
         The most probable classes, best first.
     weights : hashable
-        What the weights came to when that was predicted.
+        What the weights came to when that was predicted; None where they are not watched.
     notes : tuple of str
         What the user should know about how this model is run.
     """
@@ -135,8 +138,11 @@ class Explainer:
         preprocess: Any = None,
         labels: Any = None,
         inputs: Mapping[str, Any] | None = None,
+        watch: bool = False,
     ) -> None:
         self.model_name = describe(model)
+        self._watch = watch
+        self.weights: Hashable = None
         self.shadow: Shadow = shadow_of(model)
         names = read_labels(labels)
         (self.inputs,) = check_inputs(inputs, self.shadow.model)
@@ -154,7 +160,7 @@ class Explainer:
         self._listing = Lock()
 
     def _predict(self, image: Any = None) -> None:
-        self.weights = self.content()
+        weights = self.content()
         problem = Problem(self.shadow, self.prepared, (), inputs=self.inputs)
         try:
             # In float64: the probabilities shown are then those of the logits, not of their rounding.
@@ -165,6 +171,8 @@ class Explainer:
             if isinstance(image, torch.Tensor) and image.is_floating_point() and error.of_shape:
                 raise misfit(image, error.said) from error
             raise
+        # Not before it worked: until then the prediction is of the earlier ones.
+        self.weights = weights
 
     def _rank(self) -> None:
         probabilities = self.outputs.sigmoid() if self.classes == 1 else self.outputs.softmax(dim=1)
@@ -173,8 +181,8 @@ class Explainer:
         self.prediction = tuple(self.class_score(index) for index in best)
 
     def content(self) -> Hashable:
-        """What the model's weights come to now."""
-        return content_of(self.shadow.model)
+        """What the model's weights come to now; always the same where they are not watched."""
+        return content_of(self.shadow.model) if self._watch else None
 
     def refresh(self) -> bool:
         """Predict again where the weights changed since; whether they did."""

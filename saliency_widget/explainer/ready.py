@@ -119,10 +119,24 @@ def make_subjects(
         raise InputError("image", image, "is an empty list", "Give at least one image.")
     images = list(image) if listed else [image]
     level = stacklevel + 1
+    # What can be known to be wrong with the last model is said before the first one runs.
+    checked = [_check(one, images, target, method, labels, inputs, listed=listed) for one in models]
     rows: list[tuple[Ready, ...]] = []
-    for one in models:  # no comprehension, which would be one more call between a warning and the user's line
-        rows.append(_make(one, images, target, method, preprocess, labels, inputs, listed=listed, stacklevel=level))  # noqa: PERF401
+    for one, facts in zip(models, checked, strict=True):
+        # No comprehension, which would be one more call between a warning and the user's line.
+        rows.append(_build(one, images, preprocess, facts, watch=True, stacklevel=level))
     return tuple(rows)
+
+
+@dataclass(frozen=True, eq=False)
+class _Checked:
+    """What is known of the arguments before a model runs."""
+
+    specs: list[Target]
+    method: Method
+    many: bool
+    names: tuple[str, ...] | None
+    extra: Sequence[Any]
 
 
 def _make(
@@ -137,6 +151,13 @@ def _make(
     listed: bool,
     stacklevel: int,
 ) -> tuple[Ready, ...]:
+    checked = _check(model, images, target, method, labels, inputs, listed=listed)
+    return _build(model, images, preprocess, checked, stacklevel=stacklevel + 1)
+
+
+def _check(
+    model: Any, images: Sequence[Any], target: Any, method: Any, labels: Any, inputs: Any, *, listed: bool
+) -> _Checked:
     chosen = as_method(method)
     many = isinstance(target, (list, tuple))
     wanted = list(target) if many else [target]
@@ -147,14 +168,27 @@ def _make(
     extra = check_inputs(inputs, unwrap(model), len(images) if listed else None)
     chosen.check(unwrap(model))
     check_early(model, names, specs)
+    return _Checked(specs, chosen, many, names, extra)
+
+
+def _build(
+    model: Any,
+    images: Sequence[Any],
+    preprocess: Any,
+    checked: _Checked,
+    *,
+    watch: bool = False,
+    stacklevel: int,
+) -> tuple[Ready, ...]:
     if shadow_of(model).was_training:
         warnings.warn(f"model: {TRAINING_MODE}", SaliencyWarning, stacklevel=stacklevel + 1)
     explainers = [
-        Explainer(model, image, preprocess=preprocess, labels=names, inputs=given)
-        for image, given in zip(images, extra, strict=True)
+        Explainer(model, image, preprocess=preprocess, labels=checked.names, inputs=given, watch=watch)
+        for image, given in zip(images, checked.extra, strict=True)
     ]
     for doubt in dict.fromkeys(doubt for explainer in explainers for doubt in explainer.prepared.doubts):
         warnings.warn(doubt, SaliencyWarning, stacklevel=stacklevel + 1)
     return tuple(
-        Ready(explainer, tuple(explainer.resolve(spec) for spec in specs), chosen, many) for explainer in explainers
+        Ready(explainer, tuple(explainer.resolve(spec) for spec in checked.specs), checked.method, checked.many)
+        for explainer in explainers
     )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from saliency_widget.display.encode import encode_half
+from saliency_widget.display.encode import Packed, encode_half
 from saliency_widget.errors import SaliencyError
 from saliency_widget.widget import protocol
 from saliency_widget.widget.credit import Credit
+from saliency_widget.widget.session import NEWER
 from saliency_widget.widget.slots import Slots
-from saliency_widget.widget.state import header_of, status_of
+from saliency_widget.widget.state import baseline_of, header_of, status_of
 
 if TYPE_CHECKING:
     from saliency_widget.explainer import Explainer, Step
@@ -45,6 +47,8 @@ class Reporter:
         self._weights: dict[str, Hashable] = {}
         # What those of each model came to when it was last looked at.
         self._known: dict[int, Hashable] = {}
+        # The small picture of what the method at work compares with, by the key of its map.
+        self._baseline: tuple[str, str | None] = ("", None)
         self.slots = Slots()
         self.error: SaliencyError | None = None
 
@@ -63,7 +67,8 @@ class Reporter:
             return
         self.error = None
         self._credit = Credit()
-        widget._status = status_of("computing", order)
+        with widget.pushing():
+            widget._status = status_of("computing", order)
 
     def estimate(self, order: Order, step: Step) -> None:
         """Send a partial map, if somebody looks and the line is free; otherwise say how far the work is."""
@@ -79,7 +84,7 @@ class Reporter:
         self._told = now
         attribution = step.attributions[0]
         packed = encode_half(attribution.values)
-        header = header_of(order, attribution, packed, step, widget._subjects.place(order.explainer))
+        header = self._header(widget, order, packed, step)
         self._credit.sent(now)
         self._sent += 1
         seconds = round(step.seconds, 3)
@@ -91,7 +96,7 @@ class Reporter:
         widget = self._widget()
         if widget is None:
             return
-        with widget.hold_sync():
+        with widget.pushing():
             self._place(widget, order, step)
             # Where the front end asked, it decides itself whether the answer is still wanted.
             if not widget.shown or (order.req is None and not order.quiet) or order.key == self._adopted:
@@ -107,12 +112,14 @@ class Reporter:
         widget = self._widget()
         if widget is None:
             return
-        with widget.hold_sync():
+        with widget.pushing():
             widget._status = status_of("idle")
             if kept is not None:
                 self._place(widget, order, kept)
                 if order.req is None:
                     widget.shown = order.key
+            elif order.req is None and reason != NEWER:
+                widget._mirror_shown()
         if order.req is None and reason == "stopped" and kept is None:
             self.error = SaliencyError(f"The map of the {order.target.text} was not computed: it was stopped.")
         if order.req is not None:
@@ -123,28 +130,44 @@ class Reporter:
         widget = self._widget()
         if widget is None:
             return
-        self._known[widget._subjects.place(explainer).model] = explainer.weights
-        with widget.hold_sync():
+        self._know(widget, explainer, explainer.weights)
+        with widget.pushing():
             widget._info = widget._subjects.info()
-            self._mark(widget)
+        if widget._subjects.images > 1:
+            widget._predict_again()
 
     def is_current(self, key: str) -> bool:
         """Whether a map that is held is whole, and of the weights that the model has now."""
         widget = self._widget()
         if widget is None or key not in widget._attributions:
             return False
+        explainer = widget._orders[key].explainer
+        content = explainer.content()
+        self._know(widget, explainer, content)
+        if explainer.weights != content:
+            widget._predict_again()
         header = next((one for one in widget._maps if one["key"] == key), None)
-        order = widget._orders[key]
-        return header is not None and header["final"] and self._weights.get(key) == order.explainer.content()
+        return header is not None and header["final"] and self._weights.get(key) == content
+
+    def _know(self, widget: SaliencyWidget, explainer: Explainer, content: Hashable) -> None:
+        """Note what the weights of a model come to now."""
+        self._known[widget._subjects.place(explainer).model] = content
+        with widget.pushing():
+            self._mark(widget)
+
+    def _header(self, widget: SaliencyWidget, order: Order, packed: Packed, step: Step) -> dict[str, Any]:
+        if self._baseline[0] != order.key:
+            self._baseline = (order.key, baseline_of(order))
+        place = widget._subjects.place(order.explainer)
+        return header_of(order, step.attributions[0], packed, step, place, self._baseline[1])
 
     def _place(self, widget: SaliencyWidget, order: Order, step: Step) -> None:
         """Put a map into its slot; in one message, so that no front end ever sees a header without its map."""
         attribution = step.attributions[0]
         packed = encode_half(attribution.values)
-        kept = widget._likely | widget._beside()
+        kept = widget._likely | widget._panel_keys
         placed = self.slots.place(order.key, len(packed.data), displayed=widget.shown, kept=kept)
-        own = header_of(order, attribution, packed, step, widget._subjects.place(order.explainer))
-        header = {"slot": placed.slot, **own}
+        header = {"slot": placed.slot, **self._header(widget, order, packed, step)}
         for old in widget._maps:
             if old["key"] in placed.evicted and old["slot"] != placed.slot:
                 setattr(widget, f"_slot_{old['slot']}", b"")
@@ -154,7 +177,8 @@ class Reporter:
             self._weights.pop(key, None)
         widget._attributions[order.key] = attribution
         self._weights[order.key] = step.weights
-        self._known.setdefault(widget._subjects.place(order.explainer).model, step.weights)
+        self._known[widget._subjects.place(order.explainer).model] = step.weights
+        widget._orders.setdefault(order.key, replace(order, req=None, quiet=False))
         gone = {order.key, *placed.evicted}
         widget._maps = [*(old for old in widget._maps if old["key"] not in gone), header]
         self._mark(widget)
@@ -174,6 +198,9 @@ class Reporter:
         if widget is None or order.quiet:
             return
         self.error = SaliencyError(message)
-        widget._status = status_of("error", order, message, trace)
+        with widget.pushing():
+            widget._status = status_of("error", order, message, trace)
+            if order.req is None:
+                widget._mirror_shown()
         if order.req is not None:
             widget.send(protocol.error(order.req, message, trace))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from saliency_widget.targets import Target
 
 _LOG = logging.getLogger("saliency_widget")
-_NEWER = "a newer request took its place"
+NEWER = "a newer request took its place"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,13 +85,26 @@ class _Run:
         self._steps: Iterator[Step] | None = None
 
     def steps(self, job: Job) -> Iterator[Step]:
-        """Begin, or go on."""
+        """Begin, or go on; the last is final."""
         self.job = job
+        if self.last is not None and self.last.final:
+            # It was stopped while it came to its end.
+            yield self.last
+            return
         if self._steps is None:
             first = self.batch[0]
             targets = [one.target for one in self.batch]
             self._steps = first.explainer.steps(targets, first.method, stop=self._stopped)
-        return self._steps
+        for step in self._steps:
+            self.last = step
+            yield step
+        if self.last is None or not self.last.final:
+            raise SaliencyError(f"{self.batch[0].method.label} ended without a final map. Ask for it again.")
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it has not come to a stand yet."""
+        return self.job is not None and not self.job.done.is_set()
 
     def _stopped(self) -> bool:
         return self.job is not None and self.job.cancelled
@@ -147,10 +160,14 @@ class Session:
                 self._running = (order, job)
                 if not before.quiet:
                     same = before.key == order.key
-                    self._tell_cancelled(before, "the same map was asked for again" if same else _NEWER)
+                    self._tell_cancelled(before, "the same map was asked for again" if same else NEWER)
                 self._report(job, lambda sink, order: sink.started(order))
             else:
-                self._drop(_NEWER)
+                self._drop(NEWER)
+                kept = self._suspended
+                if kept is not None and kept.at_work and order.key not in [one.key for one in kept.batch]:
+                    # Nobody waits for the end of what was stopped.
+                    self._forget()
                 self._start(order)
 
     def ask_ahead(self, orders: list[Order], *, first: bool = False) -> None:
@@ -222,7 +239,10 @@ class Session:
             self._start(self._ahead.popleft())
 
     def _tell_cancelled(self, order: Order, reason: str, kept: Step | None = None) -> None:
-        self._sink.cancelled(order, reason, kept)
+        try:
+            self._sink.cancelled(order, reason, kept)
+        except Exception:  # what comes next must not suffer for it
+            _LOG.warning("a sink raised", exc_info=True)
 
     def _forget(self) -> None:
         """Let a suspended run go, on the thread on which it ran."""
@@ -248,7 +268,6 @@ class Session:
                     return
                 run = self._take(self._running[0])
             for step in run.steps(job):
-                run.last = step
                 if not self._report_step(job, step, run):
                     break
         except Cancelled:
@@ -256,9 +275,11 @@ class Session:
         except BaseException as error:
             # Also what the user's model raises past Exception: the widget must say so and the worker must live on.
             message, trace = words_of(error), traceback.format_exc()
-            if not self._end(job, lambda sink, order: sink.failed(order, message, trace)) and not job.cancelled:
-                # An observer of the user's raised while it was told of the result.
-                _LOG.warning("%s", trace)
+            with self._changed:
+                if run is not None and run is self._suspended:
+                    # It failed on its way to the next estimate, so that it cannot be gone on with.
+                    self._suspended = None
+            self._end(job, lambda sink, order: sink.failed(order, message, trace))
         finally:
             with self._changed:
                 over = run is not None and run is not self._suspended
@@ -269,7 +290,9 @@ class Session:
         """The suspended run of this map if it is of the weights there are, or a new one."""
         waiting = self._suspended
         if waiting is not None and any(one.key == order.key for one in waiting.batch):
-            if waiting.last is not None and waiting.last.weights == order.explainer.weights:
+            # On another device it may still be at work.
+            same = waiting.last is not None and waiting.last.weights == order.explainer.weights
+            if same and not waiting.at_work:
                 self._suspended = None
                 self._run = waiting
                 self._batch = list(waiting.batch)
@@ -318,6 +341,9 @@ class Session:
             try:
                 # From here on it cannot be dropped, which would answer it a second time.
                 tell(self._sink, order)
+            except Exception as error:
+                _LOG.warning("a result could not be told", exc_info=True)
+                self._sink.failed(order, words_of(error), traceback.format_exc())
             finally:
                 self._next()
                 self._changed.notify_all()

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 _THUMBNAIL = 48
 
 
-def header_of(order: Order, attribution: Attribution, packed: Packed, step: Step, place: Place) -> dict[str, Any]:
+def header_of(
+    order: Order, attribution: Attribution, packed: Packed, step: Step, place: Place, baseline: str | None
+) -> dict[str, Any]:
     """What the front end must know of a map besides its bytes."""
     kind, other = kind_of(order.target)
     return {
@@ -62,7 +64,7 @@ def header_of(order: Order, attribution: Attribution, packed: Packed, step: Step
         "final": step.final,
         "snapshot": step.snapshot,
         "outdated": False,
-        "baseline": baseline_of(order),
+        "baseline": baseline,
     }
 
 

@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import anywidget
 
 _LOG = logging.getLogger("saliency_widget")
+
+
+# One for all widgets: linked ones set each other's traits, on the worker's thread and on the user's, and two locks
+# taken in both orders would stop both threads for ever.
+_LOCK = threading.RLock()
+if hasattr(os, "register_at_fork"):
+    # A child that was forked while another thread held it could never let a widget go.
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+
+
+class _Now(threading.local):
+    """How deep this thread is in changes of synced state, and what it does once they are over."""
+
+    depth = 0
+
+    def __init__(self) -> None:
+        self.afterwards: list[Callable[[], None]] = []
+
+
+_now = _Now()
+
+
+@contextmanager
+def _section() -> Iterator[None]:
+    """A change of synced state, with all that observers and links make of it."""
+    with _LOCK:
+        _now.depth += 1
+        try:
+            yield
+        finally:
+            _now.depth -= 1
+            while _now.depth == 0 and _now.afterwards:
+                _now.afterwards.pop(0)()
 
 
 class Synced(anywidget.AnyWidget):
@@ -28,7 +62,7 @@ class Synced(anywidget.AnyWidget):
     def setup_instance(self, *args: Any, **kwargs: Any) -> None:
         """Make the lock, before anything else."""
         # Before __init__: traitlets notifies while it sets the instance up.
-        self.__dict__["_lock"] = threading.RLock()
+        self.__dict__["_lock"] = _LOCK
         self.__dict__["_changed"] = threading.Condition(self.__dict__["_lock"])
         super().setup_instance(*args, **kwargs)
 
@@ -44,24 +78,53 @@ class Synced(anywidget.AnyWidget):
 
     def notify_change(self, change: Any) -> None:
         """Tell the front end and the observers, under the lock."""
-        with self._lock:
-            super().notify_change(change)
+        with _section():
+            try:
+                super().notify_change(change)
+            except Exception:
+                if not self._is_pushing:
+                    raise
+                _LOG.warning("an observer of %s raised", change["name"], exc_info=True)
+
+    @contextmanager
+    def pushing(self) -> Iterator[None]:
+        """As :meth:`hold_sync`, for what nobody sets by hand: an observer that raises is logged and stops nothing.
+
+        Otherwise half of a result would be there, and somebody would wait for its end for ever.
+        """
+        with _section():
+            held = self.__dict__
+            held["_pushing"] = held.get("_pushing", 0) + 1
+            try:
+                with self.hold_sync():
+                    yield
+            finally:
+                held["_pushing"] -= 1
+
+    def _afterwards(self, work: Callable[[], None]) -> None:
+        """Do this when the change that this thread is in is over, with all that observers and links made of it."""
+        with _section():
+            _now.afterwards.append(work)
+
+    @property
+    def _is_pushing(self) -> bool:
+        return bool(self.__dict__.get("_pushing"))
 
     @contextmanager
     def hold_sync(self) -> Iterator[None]:
         """Send several traits as one message, under the lock."""
-        with self._lock, super().hold_sync():
+        with _section(), super().hold_sync():
             yield
 
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
         """Hold notifications back, under the lock."""
-        with self._lock, super().hold_trait_notifications():
+        with _section(), super().hold_trait_notifications():
             yield
 
     def set_state(self, sync_data: Any) -> None:
         """Take what a front end wrote, trait by trait; what is malformed is put right in the front end instead."""
-        with self._lock:
+        with _section():
             good: dict[str, Any] = {}
             wrong: list[str] = []
             items = sync_data.items() if isinstance(sync_data, Mapping) else ()
@@ -81,11 +144,14 @@ class Synced(anywidget.AnyWidget):
                     wrong.append(name)
                 else:
                     good[name] = value
-            if good:
-                try:
-                    super().set_state(good)
-                except Exception:  # all of it was taken back
-                    wrong += [name for name in good if name not in wrong]
+            together = {name: value for name, value in good.items() if name in self._together}
+            alone = {name: value for name, value in good.items() if name not in together}
+            for part in (alone, together):
+                if part:
+                    try:
+                        super().set_state(part)
+                    except Exception:  # all of it was taken back
+                        wrong += part
             if wrong:
                 self.send_state(wrong)
 

@@ -6,6 +6,7 @@ import contextlib
 import difflib
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import traitlets as t
@@ -38,6 +39,7 @@ _OF_ANY_WIDGET = ("layout", "tabbable", "tooltip")
 _CHOICES = ("model_index", "image_index", "class_index", "versus", "score", "method", "parameters")
 _VIEW = (*_CHOICES, *LOOKS, "panels")
 _MOST_PANELS = 8
+_MOST_ORDERS = 512
 _NOTHING = Wanted(0, 0, "gradient", {}, "logit", -1, -1)
 
 
@@ -69,7 +71,7 @@ class SaliencyWidget(Looks):
     opacity
         Of the map over the photograph, 0 to 1.
     view
-        Any of these and the other choices of :attr:`view`, as a dict.
+        Any of these and the other choices of :attr:`view`, as a dict; or each of them by its name.
 
     Raises
     ------
@@ -131,15 +133,16 @@ class SaliencyWidget(Looks):
         view: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        # traitlets would only warn of a misspelt name.
+        wished = self._check_names({} if view is None else view)
         for name in kwargs:
-            if name not in _OF_ANY_WIDGET:
+            # traitlets would only warn of a misspelt one.
+            if name not in (*_OF_ANY_WIDGET, *_VIEW):
                 raise TypeError(f"SaliencyWidget() got an unexpected keyword argument {name!r}")
+        wished.update({name: kwargs.pop(name) for name in _VIEW if name in kwargs})
         looks = check_view(sign=sign, threshold=threshold, opacity=opacity, clip=clip)
         looks.update(look=look, reduction=reduction, colormap=colormap)
+        looks.update({name: value for name, value in wished.items() if name in LOOKS})
         self._check_looks(looks)
-        wished = self._check_names(view or {})
-        self._check_looks({name: value for name, value in wished.items() if name in LOOKS})
         ready = make_subjects(
             model,
             image,
@@ -159,35 +162,42 @@ class SaliencyWidget(Looks):
         self._orders: dict[str, Order] = {}
         self._reporter = Reporter(self)
         self._closed = False
-        self._mirroring = 0
+        self._mirroring: Mapping[str, Any] | None = None
+        self._panel_keys: frozenset[str] = frozenset()
+        self._ready = False
+        self._chosen: list[str] = []
+        self._asked_again = False
         self._likely: frozenset[str] = frozenset()
         self._session = Session(self._reporter, self._changed)
-        # Before there is a comm, so that all of it is in the first message.
-        first, *others = [
-            self._order(target, chosen, row.explainer) for row in (ready[0][0],) for target in row.targets
-        ]
-        with self._mirrored():
+        # Before there is a comm: all of it is in the first message, and what cannot be leaves nothing behind.
+        top = ready[0][0]
+        first, *others = [self._order(one, chosen, top.explainer) for one in top.targets]
+        first = self._wished(wished, wanted_of(first, self._subjects)) or first
+        panels = self._check_panels(wished.get("panels", []), wanted_of(first, self._subjects))
+        with self._mirrored(first) as choices:
             super().__init__(
                 _info=self._subjects.info(),
                 _images=self._subjects.pictures(),
                 _originals=[b""] * self._subjects.images,
                 _labels=self._subjects.labels,
                 _status=status_of("idle"),
-                **wanted_of(first, self._subjects).choices,
+                panels=panels,
+                **choices,
                 **looks,
                 **kwargs,
             )
         self.on_msg(self._on_custom)
         explainer = first.explainer
-        likely = [self._order(explainer.resolve(one.index), chosen, explainer) for one in explainer.prediction]
+        likely = [self._order(explainer.resolve(one.index), first.method, explainer) for one in explainer.prediction]
         self._likely = frozenset(order.key for order in likely)
         ahead = {order.key: order for order in (*others, *likely) if order.key != first.key}
         # Together, so that a method whose passes serve all classes computes them in one run.
         with self._lock:
+            self._ready = True
             self._session.ask(first)
             self._session.ask_ahead([quietly(order) for order in ahead.values()])
-            if wished:
-                self.view = {**self.view, **wished}
+            self._on_panels()
+            self._on_frame()
         rerun.note(self)
         self._settle(_FIRST_MAP_WAIT)
         self._session.aside(self._look_further, explainer)
@@ -204,6 +214,7 @@ class SaliencyWidget(Looks):
             There is none: the computation failed, or the widget was closed.
         """
         with self._lock:
+            self._follow()
             current = self._session.current
             # What Python asked for will be on display; what the front end asked for may not.
             if current is not None and (current.req is None or self.shown not in self._attributions):
@@ -245,6 +256,7 @@ class SaliencyWidget(Looks):
         Setting it checks all of it before anything changes; what is not in it stays.
         """
         with self._lock:
+            self._follow()
             return {name: _copied(getattr(self, name)) for name in _VIEW}
 
     @view.setter
@@ -253,12 +265,10 @@ class SaliencyWidget(Looks):
         looks = {name: value for name, value in given.items() if name in LOOKS}
         self._check_looks(looks)
         with self._lock:
-            now = self._now().choices
-            choices = {name: value for name, value in given.items() if name in _CHOICES}
-            if "method" in choices and "parameters" not in choices and choices["method"] != now["method"]:
-                now["parameters"] = None
-            order = self._order_of_choices({**now, **choices}) if choices else None
-            panels = self._check_panels(given["panels"]) if "panels" in given else None
+            now = self._now()
+            order = self._wished(given, now)
+            base = now if order is None else wanted_of(order, self._subjects)
+            panels = self._check_panels(given["panels"], base) if "panels" in given else None
             with self.hold_sync(), self.hold_trait_notifications():
                 for name, value in looks.items():
                     setattr(self, name, value)
@@ -327,17 +337,25 @@ class SaliencyWidget(Looks):
                 self.__dict__.get(held, {}).clear()
         super().close()
         # The history of outputs may hold the widget for ever; it need not hold its maps. Nothing is sent any more.
-        self._maps, self._images, self._originals, self._labels = [], [], [], []
-        for number in range(COUNT):
-            setattr(self, f"_slot_{number}", b"")
+        with self.pushing():
+            self._maps, self._images, self._originals, self._labels = [], [], [], []
+            for number in range(COUNT):
+                setattr(self, f"_slot_{number}", b"")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "method" and isinstance(value, Method):
-            with self._lock, self.hold_trait_notifications():
+            with self._lock:
+                before = dict(self._methods)
                 # Kept, for what plain values cannot hold.
                 self._methods[value.name] = value
-                self.parameters = plain_parameters(value)
-                super().__setattr__("method", value.name)
+                try:
+                    with self.hold_trait_notifications():
+                        # In this order, in which a link passes them on.
+                        super().__setattr__("method", value.name)
+                        self.parameters = plain_parameters(value)
+                except Exception:
+                    self._methods = before
+                    raise
         else:
             super().__setattr__(name, value)
 
@@ -382,6 +400,10 @@ class SaliencyWidget(Looks):
                 self._reporter.slots.touch(order.key)
                 self.send(protocol.done(said.req, order.key))
             else:
+                current = self._session.current
+                if current is not None and current.req is None and current.key != order.key:
+                    # It gives way, and the choices name it no longer.
+                    self._mirror_shown()
                 self._session.ask(order)
 
     def _on_tile(self, said: protocol.Tile) -> None:
@@ -394,7 +416,8 @@ class SaliencyWidget(Looks):
                 return
         packed = encode_half(values)
         header = {"shape": list(packed.shape), "scale": packed.scale}
-        self.send(protocol.tile(said, header), buffers=[packed.data, picture])
+        with self._lock:
+            self.send(protocol.tile(said, header), buffers=[packed.data, picture])
 
     @t.validate("shown")
     def _check_shown(self, proposal: Any) -> Any:
@@ -407,69 +430,85 @@ class SaliencyWidget(Looks):
     @t.validate(*_CHOICES)
     def _check_choice(self, proposal: Any) -> Any:
         """Refuse what no model, picture or method here has; with several set at once, when all are set."""
-        if self._mirroring or self.__dict__.get("_subjects") is None:
-            return proposal["value"]
         name, value = proposal["trait"].name, proposal["value"]
-        if name == "method" and value not in self._methods:
+        if self._is_mirrored(name, value) or self.__dict__.get("_subjects") is None:
+            return value
+        with self._lock:
+            if name == "method" and value not in self._methods:
+                try:
+                    value = as_method(value).name
+                except InputError as error:
+                    raise t.TraitError(str(error)) from error
             try:
-                value = as_method(value).name
+                self._order_of_choices(self._choices_with(name, value))
             except InputError as error:
                 raise t.TraitError(str(error)) from error
-        choices = {**{one: getattr(self, one) for one in _CHOICES}, name: value}
-        if name == "method" and not self._fits(choices["method"], choices["parameters"]):
-            choices["parameters"] = None
-        try:
-            self._order_of_choices(choices)
-        except InputError as error:
-            raise t.TraitError(str(error)) from error
-        return value
+            return value
 
     @t.observe("shown")
     def _on_shown(self, _change: Any) -> None:
         self._forgive()
         order = self._orders.get(self.shown)
-        if order is not None:
-            self._methods[order.method.name] = order.method
-            self._mirror(order)
+        if order is None:
+            return
+        current = self._session.current
+        if not self._is_pushing and current is not None and current.req is None and current.key != order.key:
+            # Somebody chose what is there: what was chosen before must not come up later.
+            self._session.cancel(reason="something else was chosen")
+        self._methods[order.method.name] = order.method
+        self._mirror(order)
 
     @t.observe(*_CHOICES)
-    def _on_choice(self, _change: Any) -> None:
-        """Look at what the choices name: several that are set at once are one choice."""
-        if self._mirroring or self._closed or self.__dict__.get("_subjects") is None:
-            return
+    def _on_choice(self, change: Any) -> None:
+        name = change["name"]
+        if self._ready and not self._closed and not self._is_mirrored(name, getattr(self, name)):
+            # Several that are set at once, here or through links, are one choice.
+            self._chosen.append(name)
+            self._afterwards(self._follow)
+
+    def _follow(self) -> None:
+        """Look at what the choices name since some of them were set."""
         with self._lock:
-            choices = {name: getattr(self, name) for name in _CHOICES}
-            if not self._fits(choices["method"], choices["parameters"]):
-                choices["parameters"] = None
+            names, self._chosen = self._chosen, []
+            if not names or self._closed:
+                return
+            name = "parameters" if "parameters" in names else names[0]
             try:
-                order = self._order_of_choices(choices)
+                order = self._order_of_choices(self._choices_with(name, getattr(self, name)))
             except InputError:
-                return  # one of several that are set one after another
+                # Each fitted when it was set, and all together do not.
+                self._mirror_shown()
+                return
             current = self._session.current
             if order.key != (self.shown if current is None else current.key):
                 self._choose(order)
+            else:
+                # What was given can be less than all of it, or another word for it.
+                self._mirror(order)
 
     @t.validate("panels")
     def _check_panels_trait(self, proposal: Any) -> Any:
         if self.__dict__.get("_subjects") is None:
             return proposal["value"]
         try:
-            return self._check_panels(proposal["value"])
+            with self._lock:
+                return self._check_panels(proposal["value"], self._now())
         except InputError as error:
             raise t.TraitError(str(error)) from error
 
     @t.observe("panels")
-    def _on_panels(self, _change: Any) -> None:
-        if self._closed or self.__dict__.get("_subjects") is None:
+    def _on_panels(self, _change: Any = None) -> None:
+        if self._closed or not self._ready:
             return
         with self._lock:
             wanted = [self._order_of(want) for want in self.panels]
+            self._panel_keys = frozenset(order.key for order in wanted)
             missing = [quietly(order) for order in wanted if order.key not in self._attributions]
             self._session.ask_ahead(missing, first=True)
 
     @t.observe("frame")
-    def _on_frame(self, _change: Any) -> None:
-        if self.frame == "original" and not any(self._originals) and not self._closed:
+    def _on_frame(self, _change: Any = None) -> None:
+        if self._ready and self.frame == "original" and not any(self._originals) and not self._closed:
             self._session.aside(self._fetch_originals, self._subjects.all[0])
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
@@ -502,12 +541,36 @@ class SaliencyWidget(Looks):
     def _method_of(self, now: Wanted) -> Method:
         return method_of(now.method, now.parameters, self._methods)
 
+    def _choices_with(self, name: str, value: Any) -> dict[str, Any]:
+        """The choices as they are with one that is set; parameters of another method are left to that method."""
+        choices = {**{one: getattr(self, one) for one in _CHOICES}, name: value}
+        if name != "parameters" and not self._fits(choices["method"], choices["parameters"]):
+            choices["parameters"] = None
+        return choices
+
     def _fits(self, method: Any, parameters: Any) -> bool:
-        """Whether a method takes these parameters, and knows all of them by name."""
+        """Whether these parameters, if there are any, can be meant for a method."""
         try:
-            return set(plain_parameters(method_of(method, None, self._methods))) == set(parameters)
+            known = set(plain_parameters(method_of(method, None, self._methods)))
         except InputError:
             return False
+        return set(parameters) <= known and bool(parameters or not known)
+
+    def _wished(self, given: Mapping[str, Any], now: Wanted) -> Order | None:
+        """What the choices in a view come to, where there are some."""
+        wished = {name: value for name, value in given.items() if name in _CHOICES}
+        if not wished:
+            return None
+        choices = now.choices
+        method = wished.get("method", choices["method"])
+        if isinstance(method, Method):
+            self._methods[method.name] = method
+            wished["method"] = method.name
+            wished.setdefault("parameters", plain_parameters(method))
+        if wished.get("method", choices["method"]) != choices["method"]:
+            # Those of the method before are none of this one.
+            choices["parameters"] = None
+        return self._order_of_choices({**choices, **wished})
 
     def _order_of_choices(self, choices: Mapping[str, Any]) -> Order:
         index, other = (None if choices[name] == -1 else choices[name] for name in ("class_index", "versus"))
@@ -522,23 +585,34 @@ class SaliencyWidget(Looks):
             }
         )
 
-    def _order_of(self, want: Mapping[str, Any], req: str | None = None) -> Order:
-        filled = fill(want, self._now())
+    def _order_of(self, want: Mapping[str, Any], req: str | None = None, now: Wanted | None = None) -> Order:
+        filled = fill(want, now or self._now())
         explainer = self._explainer_at(filled["model"], filled["image"])
         method = method_of(filled["method"], filled["parameters"], self._methods)
         shown = [self._orders[self.shown]] if self.shown in self._orders else []
         known = [one.target for one in (*shown, *reversed(self._orders.values()))]
-        target = explainer.resolve(target_of(filled["target"], known))
+        target = target_of(filled["target"], known)
+        place = self._subjects.place(explainer)
+        earlier = self._orders.get(key_for(place.prefix, method, target))
+        if earlier is not None:
+            return earlier if req is None else replace(earlier, req=req)
+        method.check(explainer.shadow.model)
+        if target.of_classes or not any(one.explainer is explainer for one in self._of_target(target)):
+            target = explainer.resolve(target)
         return self._order(target, method, explainer, req)
+
+    def _of_target(self, target: Target) -> list[Order]:
+        return [one for one in self._orders.values() if one.target is target]
 
     def _order(self, target: Target, method: Method, explainer: Explainer, req: str | None = None) -> Order:
         key = key_for(self._subjects.place(explainer).prefix, method, target)
-        known = self._orders.get(key)
-        if known is not None and req is None:
-            return known
-        order = Order(key, target, method, explainer, req=req)
-        self._orders[key] = order if req is None else Order(key, target, method, explainer)
-        return order
+        known = self._orders.setdefault(key, Order(key, target, method, explainer))
+        if len(self._orders) > _MOST_ORDERS:
+            needed = {*self._attributions, *self._panel_keys, *self._likely, self.shown}
+            for old in list(self._orders)[: -_MOST_ORDERS // 2]:
+                if old not in needed:
+                    del self._orders[old]
+        return known if req is None else replace(known, req=req)
 
     def _choose(self, order: Order) -> None:
         """Show this map: at once where it is here, else when it is computed."""
@@ -551,24 +625,30 @@ class SaliencyWidget(Looks):
             self._forgive()
         if not current:
             self._session.ask(order)
+        self._mirror(order)
 
     @contextlib.contextmanager
-    def _mirrored(self) -> Iterator[None]:
-        """Set the choices to what is, which asks for nothing."""
-        self._mirroring += 1
+    def _mirrored(self, order: Order) -> Iterator[Mapping[str, Any]]:
+        """Set the choices to what they are for an order, which asks for nothing."""
+        before, self._mirroring = self._mirroring, wanted_of(order, self._subjects).choices
         try:
-            yield
+            yield self._mirroring
         finally:
-            self._mirroring -= 1
+            self._mirroring = before
+
+    def _is_mirrored(self, name: str, value: Any) -> bool:
+        """Whether a choice is only set to what is. One that an observer sets meanwhile is a choice like any other."""
+        return self._mirroring is not None and bool(self._mirroring[name] == value)
 
     def _mirror(self, order: Order) -> None:
-        with self.hold_sync(), self._mirrored():
-            for name, value in wanted_of(order, self._subjects).choices.items():
+        # All of them before anybody is told of one.
+        with self.hold_sync(), self._mirrored(order) as choices, self.hold_trait_notifications():
+            for name, value in choices.items():
                 setattr(self, name, value)
 
-    def _beside(self) -> frozenset[str]:
-        """The keys of what stands beside the map on display."""
-        return frozenset(self._order_of(want).key for want in self.panels)
+    def _mirror_shown(self) -> None:
+        if self.shown in self._orders:
+            self._mirror(self._orders[self.shown])
 
     def _check_names(self, view: Any) -> dict[str, Any]:
         if not isinstance(view, Mapping):
@@ -587,7 +667,7 @@ class SaliencyWidget(Looks):
             except t.TraitError as error:  # noqa: PERF203  (few)
                 raise as_input_error(name, value, error) from error
 
-    def _check_panels(self, panels: Any) -> list[dict[str, Any]]:
+    def _check_panels(self, panels: Any, now: Wanted) -> list[dict[str, Any]]:
         if not isinstance(panels, (list, tuple)) or not all(isinstance(one, Mapping) for one in panels):
             raise InputError("panels", panels, "are not wants", 'Give dicts such as {"method": "smoothgrad"}.')
         if len(panels) > _MOST_PANELS:
@@ -595,7 +675,7 @@ class SaliencyWidget(Looks):
         wanted = []
         for one in panels:
             try:
-                wanted.append(wanted_of(self._order_of(one), self._subjects).plain)
+                wanted.append(wanted_of(self._order_of(one, now=now), self._subjects).plain)
             except InputError as error:  # noqa: PERF203  (few)
                 raise InputError("panels", one, "cannot be shown", str(error)) from error
         return wanted
@@ -611,6 +691,24 @@ class SaliencyWidget(Looks):
         with self._lock:
             if not self._closed:
                 self._info = subjects.info()
+
+    def _predict_again(self) -> None:
+        """Ask for the predictions of the weights there are."""
+        if not self._closed and not self._asked_again:
+            self._asked_again = True
+            self._session.aside(self._refresh, self._subjects.all[0])
+
+    def _refresh(self) -> None:
+        self._asked_again = False
+        subjects: Subjects | None = self.__dict__.get("_subjects")
+        if subjects is None:
+            return
+        changed = [explainer.refresh() for explainer in subjects.all]
+        if any(changed):
+            with self._lock:
+                if not self._closed:
+                    with self.pushing():
+                        self._info = subjects.info()
 
     def _fetch_originals(self) -> None:
         subjects: Subjects | None = self.__dict__.get("_subjects")
@@ -628,6 +726,7 @@ class SaliencyWidget(Looks):
 
     def _settle(self, timeout: float | None) -> bool:
         with self._changed:
+            self._follow()
             return bool(self._changed.wait_for(lambda: self._session.current is None, timeout))
 
 

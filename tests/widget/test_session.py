@@ -322,3 +322,61 @@ def test_a_run_without_an_estimate_leaves_nothing_to_keep(rig: Rig) -> None:
     rig.session.cancel("r1", keep=True)
     assert rig.recorder.told[-1] == ("cancelled", "a", "r1")
     assert rig.session.suspended is None
+
+
+def keep_while_at_work(rig: Rig, estimates: int) -> None:
+    """Stop the run of "a" while it works on its next estimate, which it then comes to."""
+    rig.session.ask(order("a", "r1"))
+    rig.let(estimates)
+    rig.spin(lambda: ("estimate", "a", estimates) in rig.recorder.told)
+    rig.session.cancel("r1", keep=True)
+    assert rig.session.suspended == "a"
+
+
+def test_a_run_that_came_to_its_end_while_it_was_stopped_is_done_when_it_is_asked_for(rig: Rig) -> None:
+    keep_while_at_work(rig, 1)
+    rig.let(1)  # the last of two
+    rig.spin(lambda: not rig.session._suspended.at_work)
+    rig.session.ask(order("a", "r2"))
+    rig.until(lambda: rig.recorder.ends("a") == ["cancelled", "done"])
+    assert len(rig.explainer.asked) == 1
+
+
+def test_a_run_that_fails_after_it_was_stopped_begins_again(rig: Rig) -> None:
+    keep_while_at_work(rig, 1)
+    rig.explainer.error = RuntimeError("out of memory")
+    rig.let(1)
+    rig.spin(lambda: rig.session.suspended is None)
+    assert rig.recorder.ends("a") == ["cancelled"], "it was answered before"
+    rig.explainer.error = None
+    rig.session.ask(order("a", "r2"))
+    rig.let(4)
+    rig.until(lambda: rig.recorder.ends("a") == ["cancelled", "done"])
+
+
+def test_what_is_asked_for_next_does_not_wait_for_a_run_that_was_stopped(rig: Rig) -> None:
+    keep_while_at_work(rig, 1)
+    run = rig.session._suspended
+    rig.session.ask(order("b", "r2"))
+    assert run is not None
+    assert run._stopped(), "it hears of it at its next chunk"
+    rig.let(9)
+    rig.until(lambda: rig.recorder.ends("b") == ["done"])
+    assert run._steps is None, "it was closed"
+
+
+def test_a_method_that_ends_without_a_final_map_is_a_failure(rig: Rig) -> None:
+    rig.explainer.count = 0
+    rig.session.ask(order("a", "r1"))
+    rig.until(lambda: rig.recorder.ends("a") == ["failed"])
+
+
+def test_a_sink_that_fails_ends_the_order_all_the_same(rig: Rig) -> None:
+    def done(_order: Order, _step: Any) -> None:
+        raise RuntimeError("full")
+
+    rig.recorder.done = done  # type: ignore[method-assign]
+    rig.session.ask(order("a", "r1"))
+    rig.let(2)
+    rig.until(lambda: rig.recorder.ends("a") == ["failed"])
+    assert rig.session.current is None
