@@ -62,12 +62,12 @@ describe("a class", () => {
     const { store } = join(fake);
     for (const nothing of [new DataView(new ArrayBuffer(0)), new Uint8Array(), "", null, undefined]) {
       fake.set("_slot_1", nothing);
-      expect(store.held(2)).toBeNull();
+      expect(store.heldAs({ index: 2 })).toBeNull();
     }
-    store.choose(2);
+    store.choose({ index: 2 });
     expect([fake.get("shown"), requests(fake).length]).toEqual(["gradient/logit/1", 1]);
     fake.set("_slot_1", "AAAA");
-    expect(store.held(2)).not.toBeNull();
+    expect(store.heldAs({ index: 2 })).not.toBeNull();
   });
 
   it("that is not held is asked for, and shown when it is here", () => {
