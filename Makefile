@@ -12,7 +12,7 @@ JS   := $(shell find js/src -type f 2>/dev/null) js/build.mjs saliency_widget/di
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo install test lint types test-js test-py test-browser test-package format golden docs bench dist clean
+.PHONY: help demo install test lint types test-js test-py test-browser test-hosts test-package format golden docs bench dist clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ demo: install ## set up what is missing and open JupyterLab on the quickstart (P
 
 install: $(DONE)/python saliency_widget/static/widget.js ## environment, front end, package with the demo and test extras
 
-test: lint types test-js test-py test-browser test-package ## everything that decides whether a change may land
+test: lint types test-js test-py test-browser test-hosts test-package ## everything that decides whether a change may land
 
 lint: install ## ruff, import layers, biome
 	$(BIN)/ruff check .
@@ -38,10 +38,13 @@ test-js: install ## the front end's pure parts and its protocol
 	npm run --silent test
 
 test-py: install ## engine, models, display, widget
-	$(BIN)/python -m pytest -m "not browser and not package"
+	$(BIN)/python -m pytest -m "not browser and not hosts and not package"
 
 test-browser: install $(DONE)/browser ## a real Chromium against a real JupyterLab
 	SALIENCY_BROWSER="$$(cat $(DONE)/browser)" $(BIN)/python -m pytest -m browser
+
+test-hosts: install $(DONE)/browser $(DONE)/hosts/ready ## Notebook 7, marimo, pages without a kernel, and kernels of three versions
+	SALIENCY_BROWSER="$$(cat $(DONE)/browser)" SALIENCY_HOSTS="$(DONE)/hosts" $(BIN)/python -m pytest -m hosts
 
 test-package: install $(DONE)/browser $(DONE)/empty/ready ## build wheel and sdist, look inside, use the wheel in an empty environment
 	SALIENCY_BROWSER="$$(cat $(DONE)/browser)" SALIENCY_EMPTY="$(DONE)/empty" $(BIN)/python -m pytest -m package
@@ -89,6 +92,13 @@ $(DONE)/python: $(DONE)/venv pyproject.toml saliency_widget/_version.py | salien
 
 $(DONE)/browser: $(DONE)/python tools/find_browser.py
 	$(BIN)/python tools/find_browser.py > $@
+
+# Kernels of several versions, and what static pages load from a CDN.
+$(DONE)/hosts/ready: tests/hosts/install.py | $(DONE)/python
+	rm -rf $(DONE)/hosts
+	mkdir -p $(DONE)/hosts
+	$(BIN)/python tests/hosts/install.py $(DONE)/hosts
+	@touch $@
 
 # An environment that holds what the wheel asks for and a kernel, and nothing else.
 $(DONE)/empty/ready: pyproject.toml | $(DONE)/python

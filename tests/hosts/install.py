@@ -1,7 +1,7 @@
 """Fetch what the tests of the hosts need beside the environment: `python tests/hosts/install.py FOLDER`.
 
-Kernels of several versions, each in a folder that precedes the environment on its path, so that all share one torch; and
-what a static page would load from a CDN, which the tests answer from here.
+Kernels of several versions, each in a folder that precedes the environment on its path, so that all share one torch;
+and what a static page would load from a CDN, which the tests answer from here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-# ipykernel 6.31 has no subshells, 7.3 has, 7.4 routes comm messages anew. The 6 series needs nest_asyncio, the 7 does not.
+# ipykernel 6.31 has no subshells, 7.3 has, 7.4 routes comm messages anew. Only the 6 series needs nest_asyncio.
 KERNELS = {
     "6.31.0": ["ipykernel==6.31.0", "nest_asyncio==1.6.0"],
     "7.3.0": ["ipykernel==7.3.0"],

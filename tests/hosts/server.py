@@ -8,9 +8,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.hosts.install import KERNELS
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
+from tests.hosts.install import KERNELS
 from tests.lab import Lab, Server
 
 REPOSITORY = Path(__file__).parents[2]
@@ -32,7 +32,7 @@ def write_kernelspecs(folder: Path, installed: Path) -> None:
 
 
 def write_configuration(folder: Path) -> None:
-    """Let Notebook's pages reach their own application, for a server that is started with JUPYTER_CONFIG_PATH=folder."""
+    """Let Notebook's pages reach their own application, for a server with JUPYTER_CONFIG_PATH=folder."""
     folder.mkdir()
     configuration = {"JupyterNotebookApp": {"expose_app_in_browser": True}}
     (folder / "jupyter_notebook_config.json").write_text(json.dumps(configuration), "utf-8")
@@ -64,13 +64,17 @@ class Notebook7(Lab):
     """One notebook, open in Notebook 7."""
 
     def __init__(self, page: Page, server: Server, notebook: str) -> None:
+        self.own: set[str] = set()
         super().__init__(page, server, notebook)
         self.errors[:] = [error for error in self.errors if error not in self.own]
 
     def open(self) -> None:
-        # Notebook raises one of its own where it meets settings of JupyterLab's.
-        self.own: set[str] = set()
-        self.page.on("pageerror", lambda error: self.own.add(str(error)) if "blob:" not in (error.stack or "") else None)
+        # Notebook raises one of its own where it meets settings of JupyterLab's. A widget's code comes from a blob.
+        def note(error: Error) -> None:
+            if "blob:" not in (error.stack or ""):
+                self.own.add(str(error))
+
+        self.page.on("pageerror", note)
         self.page.goto(f"{self.server.url}/notebooks/{self.notebook}?token={self.server.token}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         self.wait_until_idle()
@@ -80,7 +84,8 @@ class Notebook7(Lab):
 
         Notebook 7.6 has the setting in its list and does not load the plugin that obeys it.
         """
-        self.page.evaluate("choice => { window.jupyterapp.serviceManager.kernels.commsOverSubshells = choice; }", choice)
+        code = "choice => { window.jupyterapp.serviceManager.kernels.commsOverSubshells = choice; }"
+        self.page.evaluate(code, choice)
 
 
 HOSTS = {"lab": Lab, "notebook": Notebook7}

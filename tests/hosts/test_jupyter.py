@@ -12,7 +12,6 @@ from playwright.sync_api import Browser
 from tests.browser.page import Widget
 from tests.hosts.install import KERNELS
 from tests.hosts.server import HOSTS, Notebook7, attach, call, kernel_name
-from tests.hosts.subject import PAUSE
 from tests.lab import Lab, Server
 
 MAKE = "from tests.hosts.subject import PAUSE, free, make\nw = make()\nw"

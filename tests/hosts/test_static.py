@@ -92,12 +92,12 @@ def check_that_it_can_be_looked_at(root: Locator) -> Widget:
     return widget
 
 
-def check_that_a_class_that_is_not_here_is_not_promised(widget: Widget) -> None:
+def check_that_a_class_that_is_not_here_is_not_promised(widget: Widget, label: str = "bee") -> None:
     """Nothing computes here: a choice ends in words, and the map that is here stays."""
     before = widget.pixels()
     widget.class_box.click()
-    widget.page.keyboard.type("bee")
-    option = widget.root.get_by_role("option", name="bee").first
+    widget.page.keyboard.type(label)
+    option = widget.root.get_by_role("option", name=label).first
     if option.get_attribute("aria-disabled") != "true":
         widget.page.keyboard.press("Enter")
         widget.root.get_by_text(re.compile("kernel is (busy or )?gone|no kernel", re.IGNORECASE)).first.wait_for()
@@ -123,6 +123,25 @@ def test_nbconvert_draws_from_the_saved_state(executed: tuple[Any, Path], visit:
     widget = check_that_it_can_be_looked_at(page.locator("body"))
     check_that_a_class_that_is_not_here_is_not_promised(widget)
     assert {url.rpartition("/")[2] for url in cdn.served} >= {"embed-amd.js", "index.js"}
+    assert errors == []
+
+
+def test_a_map_that_went_by_between_two_cells_is_not_offered(
+    executed: tuple[Any, Path], visit: Any, tmp_path: Path
+) -> None:
+    """nbclient keeps what arrives while a cell runs; later headers name maps that it did not keep."""
+    notebook = copy.deepcopy(executed[0])
+    (ours,) = (one for one in notebook.metadata["widgets"][STATE]["state"].values() if "_maps" in one["state"])
+    lost = next(one for one in ours["state"]["_maps"] if one["key"] != ours["state"]["shown"])
+    (buffer,) = (one for one in ours["buffers"] if one["path"] == [f"_slot_{lost['slot']}"])
+    buffer["data"] = ""
+    page, _, errors = visit(export(notebook, tmp_path / "page.html"))
+    widget = check_that_it_can_be_looked_at(page.locator("body"))
+    held = widget.root.locator("button[data-held] [title]")
+    labels = {one.get_attribute("title") for one in held.all()}
+    assert len(labels) == 4
+    assert lost["target"]["label"] not in labels
+    check_that_a_class_that_is_not_here_is_not_promised(widget, lost["target"]["label"])
     assert errors == []
 
 
@@ -190,7 +209,8 @@ def test_a_notebook_that_was_saved_with_its_state_is_opened_again(
     # As `jupyter trust` does: a widget in a notebook that is not trusted is not drawn.
     NotebookNotary(data_dir=str(jupyter.folder.parent / "home" / "data")).sign(notebook)
     lab = HOSTS[host](context.new_page(), jupyter, f"{host}-again.ipynb")
-    check_that_it_can_be_looked_at(lab.cell(0).locator(".jp-OutputArea"))
+    widget = check_that_it_can_be_looked_at(lab.cell(0).locator(".jp-OutputArea"))
+    check_that_a_class_that_is_not_here_is_not_promised(widget)
     assert lab.errors == []
 
 
