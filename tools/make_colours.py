@@ -75,9 +75,21 @@ def arm(neutral: float, end: float, hues: tuple[float, float], chroma: float) ->
     return to_bytes(oklch_to_linear(lightness, wanted / (1 + (wanted / room) ** 4) ** 0.25, hue))
 
 
-def differences(table: npt.NDArray[np.uint8]) -> str:
-    """Each entry less the one before it, modulo 256, in hexadecimal: what changes little is compressed well."""
-    return str(np.diff(table, axis=0, prepend=np.uint8([[0, 0, 0]])).astype(np.uint8).tobytes().hex())
+def coded(table: npt.NDArray[np.uint8]) -> str:
+    """How much more or less each entry adds than the one before it did, which for most is -1, 0 or 1 in each colour.
+
+    Those three are one letter from A to [, as a number of three digits to the base 3, each one more than it means.
+    Any other three are six hexadecimal digits, modulo 256.
+    """
+    changes = table.astype(np.int64)
+    for _ in range(2):
+        changes = np.diff(changes, axis=0, prepend=np.zeros((1, 3), np.int64))
+    return "".join(
+        chr(65 + int((change + 1) @ [9, 3, 1]))
+        if np.abs(change).max() <= 1
+        else change.astype(np.uint8).tobytes().hex()
+        for change in changes
+    )
 
 
 def diverging(neutral: float, end: float, blue: tuple[float, float], orange: tuple[float, float], chroma: float) -> str:
@@ -85,13 +97,13 @@ def diverging(neutral: float, end: float, blue: tuple[float, float], orange: tup
     below, above = arm(neutral, end, blue, chroma), arm(neutral, end, orange, chroma)
     assert (below[0] == above[0]).all(), "both arms begin at the neutral"
     assert len(set(below[0].tolist())) == 1, "the neutral has no colour"
-    return differences(np.concatenate([below[::-1], above[1:]]))
+    return coded(np.concatenate([below[::-1], above[1:]]))
 
 
 def sequential(name: str) -> str:
     """256 entries of matplotlib's table of that name."""
     table = matplotlib.colormaps[name](np.arange(256), bytes=True)[:, :3]
-    return differences(table)
+    return coded(table)
 
 
 def tables() -> dict[str, dict[str, str] | list[str]]:

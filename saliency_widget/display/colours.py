@@ -6,6 +6,7 @@ The tables stand in ``colours.json``, which the front end reads too: one source 
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -34,13 +35,16 @@ def _file() -> dict[str, Any]:
 
 @cache
 def _tables(kind: str) -> dict[str, RgbPicture]:
-    return {name: _undiffered(text) for name, text in _file()[kind].items()}
+    return {name: _decoded(text) for name, text in _file()[kind].items()}
 
 
-def _undiffered(text: str) -> RgbPicture:
-    """The entries; the file holds what each of them adds to the one before it, modulo 256."""
-    added = np.frombuffer(bytes.fromhex(text), np.uint8).reshape(-1, 3)
-    table: RgbPicture = np.cumsum(added, axis=0, dtype=np.uint8)
+def _decoded(text: str) -> RgbPicture:
+    """The entries; the file holds how their differences change, see ``tools/make_colours.py``."""
+    changes = [
+        list(bytes.fromhex(code)) if len(code) > 1 else [(ord(code) - 65) // digit % 3 + 255 for digit in (9, 3, 1)]
+        for code in re.findall(r"[A-[]|.{6}", text)
+    ]
+    table = np.cumsum(np.cumsum(changes, axis=0), axis=0).astype(np.uint8)
     table.setflags(write=False)
     return table
 

@@ -17,16 +17,24 @@ export const DEFAULT_TABLE: Record<Sign, string> = {
 
 const parsed = new Map<string, Table>();
 
-function parse(name: string, hex: string): Table {
-  const entries = hex.length / 6;
-  const rgb = new Uint8Array(3 * entries);
-  // What each entry adds to the one before it, modulo 256.
-  for (let i = 0; i < rgb.length; i++) {
-    rgb[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16) + (rgb[i - 3] ?? 0);
-  }
-  const rgba = new Uint8Array(4 * entries).fill(255);
-  for (let i = 0; i < entries; i++) rgba.set(rgb.subarray(3 * i, 3 * i + 3), 4 * i);
-  return { name, rgb, packed: new Uint32Array(rgba.buffer) };
+/** The file holds how the differences of the entries change, see tools/make_colours.py. */
+function parse(name: string, text: string): Table {
+  const codes = text.match(/[A-[]|.{6}/g) ?? [];
+  const rgb = new Uint8Array(3 * codes.length);
+  const packed = new Uint32Array(codes.length);
+  const rgba = new Uint8Array(packed.buffer).fill(255);
+  const added = [0, 0, 0];
+  codes.forEach((code, entry) => {
+    const hex = Number.parseInt(code, 16);
+    const letter = code.charCodeAt(0) - 65;
+    for (let c = 0; c < 3; c++) {
+      added[c]! += code[1] ? hex >> (16 - 8 * c) : (Math.floor(letter / 3 ** (2 - c)) % 3) - 1;
+      const i = 3 * entry + c;
+      rgb[i] = (rgb[i - 3] ?? 0) + added[c]!;
+      rgba[4 * entry + c] = rgb[i]!;
+    }
+  });
+  return { name, rgb, packed };
 }
 
 function tablesFor(sign: Sign): Record<string, string> {
