@@ -5,7 +5,7 @@ import { FakeModel, gradientMap, headerFor, pack, single, wanted } from "./fake"
 const query = new URLSearchParams(location.search);
 const SIDE = Number(query.get("side") ?? 224);
 const GRID = Number(query.get("grid") ?? 0);
-const SHAPE = GRID ? ([1, GRID, GRID] as const) : ([3, SIDE, SIDE] as const);
+const SHAPE = GRID ? ([1, GRID, GRID] as const) : ([Number(query.get("channels") ?? 3), SIDE, SIDE] as const);
 const FULL = Number(query.get("full") ?? 0);
 const NAMES: Record<number, string> = {
   281: "tabby, tabby cat",

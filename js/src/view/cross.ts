@@ -72,7 +72,13 @@ export class Cross {
       const cell = [(pixel[0] * pixels[0]) / grid[0], (pixel[1] * pixels[1]) / grid[1]] as const;
       const column = Math.floor(((place.column + 0.5) * grid[0]) / pixels[0]);
       const row = Math.floor(((place.row + 0.5) * grid[1]) / pixels[1]);
-      strokes.push(...box(xOf(picture.left) + column * cell[0], yOf(picture.top) + row * cell[1], ...cell));
+      const [x0, y0] = [xOf(picture.left) + column * cell[0], yOf(picture.top) + row * cell[1]];
+      // A cell of which only a part is seen has the edge of what is seen for its own.
+      const inX = (at: number) => Math.max(margin, Math.min(margin + w, at));
+      const inY = (at: number) => Math.max(margin, Math.min(margin + h, at));
+      const [left, top] = [inX(x0), inY(y0)];
+      const [right, bottom] = [inX(x0 + cell[0]), inY(y0 + cell[1])];
+      if (right > left && bottom > top) strokes.push(...box(left, top, right - left, bottom - top));
     }
     // Light on dark, so that it is seen on any colour.
     for (const [colour, thick] of [

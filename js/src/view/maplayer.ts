@@ -4,7 +4,7 @@ import { colourAt } from "./blend";
 import type { Detail } from "./detail";
 import { make } from "./dom";
 import type { Framing } from "./framing";
-import { sample, within } from "./pieces";
+import { overlap, sample } from "./pieces";
 import type { Drawn } from "./scene";
 import { put, Surface, same } from "./surface";
 import { type Extent, type Part, pixelsSeen, type Rect, stepFor } from "./viewport";
@@ -12,7 +12,7 @@ import { type Extent, type Part, pixelsSeen, type Rect, stepFor } from "./viewpo
 /** So many pixels of a map are drawn at most. */
 const MOST = 2 ** 20;
 /** The same where each costs more than a look into a table. */
-const MOST_FINE = 400_000;
+const MOST_FINE = 500_000;
 
 /** The map in colours: the part of it that is seen, at the resolution that is shown. */
 export class MapLayer {
@@ -69,16 +69,26 @@ function clipped({ top, left, height, width, step }: Part, [columns, rows]: read
 function paintDetail(
   drawn: Drawn,
   cut: number,
-  { size, pieces }: Detail,
+  { size, pieces, whole }: Detail,
   part: Part,
   out: Uint32Array,
 ): void {
   const { field, level, table } = drawn;
-  const colour = (value: number) => colourAt(field.sign, value, level, cut, table);
-  sample(out, part, size, [field.width, field.height], (i) => colour(field.values[i]!));
+  const { sign } = field;
+  if (!whole) {
+    sample(out, part, size, [field.width, field.height], (i) =>
+      colourAt(sign, field.values[i]!, level, cut, table),
+    );
+  }
+  const { step, across } = part;
   for (const piece of pieces) {
-    within(piece, part, (o, i) => {
-      out[o] = colour(piece.values[i]!);
-    });
+    const { x0, y0, x1, y1 } = overlap(piece, part);
+    const { values } = piece;
+    for (let y = y0; y < y1; y++) {
+      const row = (part.top + y * step - piece.top) * piece.width + part.left - piece.left;
+      for (let x = x0; x < x1; x++) {
+        out[y * across + x] = colourAt(sign, values[row + x * step]!, level, cut, table);
+      }
+    }
   }
 }

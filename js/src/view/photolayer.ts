@@ -1,8 +1,9 @@
 import { toBytes } from "../map/bytes";
+import type { LoadedTile } from "../state/tiles";
 import type { Detail } from "./detail";
 import { make } from "./dom";
 import type { Framing } from "./framing";
-import { sample, within } from "./pieces";
+import { copyPiece, sample } from "./pieces";
 import { put, Surface, same } from "./surface";
 import { type Extent, pixelsSeen, type Rect, stepFor, WHOLE } from "./viewport";
 
@@ -10,7 +11,7 @@ import { type Extent, pixelsSeen, type Rect, stepFor, WHOLE } from "./viewport";
 const DIMMED = "rgba(0, 0, 0, 0.62)";
 
 /** So many pixels are drawn at most where they are put together one by one. */
-const MOST = 400_000;
+const MOST = 500_000;
 
 /** The photograph: the part of it that is seen, at the resolution that is shown. */
 export class PhotoLayer {
@@ -91,7 +92,7 @@ export class PhotoLayer {
     pixels: ImageData,
     { picture }: Framing,
     seen: Rect,
-    { size, pieces }: Detail,
+    { size, pieces, whole }: Detail,
     screen: Extent,
   ): void {
     const part = pixelsSeen(picture, size, seen, stepFor(picture, size, seen, screen.width, MOST));
@@ -102,17 +103,33 @@ export class PhotoLayer {
     this.#state = state;
     const data = this.#surface.image(across, down);
     const out = new Uint32Array(data.data.buffer);
-    const coarse = new Uint32Array(pixels.data.buffer);
-    sample(out, part, size, [pixels.width, pixels.height], (i) => coarse[i]!);
+    if (!whole || pieces.some((piece) => !piece.loaded.tile.picture)) {
+      const coarse = new Uint32Array(pixels.data.buffer);
+      sample(out, part, size, [pixels.width, pixels.height], (i) => coarse[i]!);
+    }
     for (const piece of pieces) {
-      const rgb = piece.loaded.tile.picture;
-      if (!rgb) continue;
-      within(piece, part, (o, i) => {
-        out[o] = (255 << 24) | (rgb[3 * i + 2]! << 16) | (rgb[3 * i + 1]! << 8) | rgb[3 * i]!;
-      });
+      const colours = coloursOf(piece.loaded);
+      if (colours) copyPiece(piece, colours, part, out);
     }
     put(this.element, data);
   }
+}
+
+const colours = new WeakMap<LoadedTile, Uint32Array>();
+
+/** A part of the picture at full resolution as a canvas stores it. */
+function coloursOf(loaded: LoadedTile): Uint32Array | null {
+  const rgb = loaded.tile.picture;
+  if (!rgb) return null;
+  let known = colours.get(loaded);
+  if (!known) {
+    known = new Uint32Array(rgb.length / 3);
+    for (let i = 0, j = 0; i < known.length; i++, j += 3) {
+      known[i] = (255 << 24) | (rgb[j + 2]! << 16) | (rgb[j + 1]! << 8) | rgb[j]!;
+    }
+    colours.set(loaded, known);
+  }
+  return known;
 }
 
 /** The picture as a canvas stores it; null where its bytes do not fit its size. */

@@ -24,16 +24,27 @@ interface Area {
   readonly width: number;
 }
 
-/** Goes through the drawn pixels that a piece has: where each is drawn, and where it is in the piece. */
-export function within(piece: Area, part: Part, visit: (o: number, i: number) => void): void {
-  const { step, across, down } = part;
+/** Where the drawn pixels of a part begin and end that a piece has, among those drawn. */
+export function overlap(
+  piece: Area,
+  { top, left, step, across, down }: Part,
+): { x0: number; y0: number; x1: number; y1: number } {
   const first = (from: number, start: number) => Math.max(0, Math.ceil((from - start) / step));
-  const x0 = first(piece.left, part.left);
-  const y0 = first(piece.top, part.top);
-  const x1 = Math.min(across, first(piece.left + piece.width, part.left));
-  const y1 = Math.min(down, first(piece.top + piece.height, part.top));
-  for (let oy = y0; oy < y1; oy++) {
-    const row = (part.top + oy * step - piece.top) * piece.width + part.left - piece.left;
-    for (let ox = x0; ox < x1; ox++) visit(oy * across + ox, row + ox * step);
+  return {
+    x0: first(piece.left, left),
+    y0: first(piece.top, top),
+    x1: Math.min(across, first(piece.left + piece.width, left)),
+    y1: Math.min(down, first(piece.top + piece.height, top)),
+  };
+}
+
+/** Writes the drawn pixels that a piece has; `colours` has the colour of each of its pixels. */
+export function copyPiece(piece: Area, colours: Uint32Array, part: Part, out: Uint32Array): void {
+  const { x0, y0, x1, y1 } = overlap(piece, part);
+  const { step, across } = part;
+  for (let y = y0; y < y1; y++) {
+    const row = (part.top + y * step - piece.top) * piece.width + part.left - piece.left;
+    if (step === 1) out.set(colours.subarray(row + x0, row + x1), y * across + x0);
+    else for (let x = x0; x < x1; x++) out[y * across + x] = colours[row + x * step]!;
   }
 }
