@@ -84,7 +84,7 @@ class Step:
     seconds
         Of work until now.
     weights
-        What the model's weights came to when the run began, where they are watched; see
+        What the model's weights came to when the run was asked for, where they are watched; see
         :func:`~saliency_widget.engine.content.content_of`.
     snapshot
         Whether they changed during the run, which was then done on one snapshot of them.
@@ -294,7 +294,9 @@ class Explainer:
             ``stop`` said so.
         """
         problem = Problem(self.shadow, self.prepared, tuple(targets), inputs=self.inputs, stop=stop)
-        weights = self.content()
+        # As they were when it was last predicted. If they have moved since, the map is of later ones than it says, and
+        # is made again when it is asked for: that is the safe side, and all of them are read once less.
+        weights = self.weights
         estimates = method.estimates(problem)
         seconds = 0.0
         try:
