@@ -85,6 +85,8 @@ def test_zoom_to_single_pixels_writes_their_numbers_and_fit_brings_all_back(
     assert abs(row - 112.5 / 224) < 0.05
     assert abs(column - 87.5 / 224) < 0.05
     widget.root.get_by_role("button", name="Fit").click()
+    # A gesture is told when it pauses.
+    lab.page.wait_for_timeout(1500)
     assert say(lab, "list(w.viewport)")[0] == 1
 
 
