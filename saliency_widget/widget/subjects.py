@@ -41,7 +41,9 @@ class Subjects:
     def __init__(self, explainers: Sequence[Sequence[Explainer]]) -> None:
         self.rows = tuple(tuple(row) for row in explainers)
         self._layers: dict[int, list[dict[str, Any]]] = {}
-        self._geometry: dict[int, dict[str, Any] | None] = {}
+        self._geometry: dict[int, dict[str, Any]] = {}
+        # Reduced once: what is known of the subjects is told anew whenever the weights change.
+        self._pictures = {id(explainer): travelling_picture(explainer.prepared.picture) for explainer in self.all}
         several = len(self.all) > 1
         self._places = {
             id(explainer): Place(i, j, f"{i}.{j}/" if several else "")
@@ -96,7 +98,7 @@ class Subjects:
 
     def pictures(self) -> list[bytes]:
         """The pictures as they travel, RGB, one for each subject."""
-        return [travelling_picture(one.prepared.picture).tobytes() for one in self.all]
+        return [self._pictures[id(one)].tobytes() for one in self.all]
 
     def originals(self) -> list[bytes]:
         """The pictures as they were given, encoded; empty where there is none."""
@@ -135,7 +137,7 @@ class Subjects:
     def _subject(self, explainer: Explainer) -> dict[str, Any]:
         place = self.place(explainer)
         prepared = explainer.prepared
-        height, width = travelling_picture(prepared.picture).shape[:2]
+        height, width = self._pictures[id(explainer)].shape[:2]
         return {
             "model": place.model,
             "image": place.image,

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from saliency_widget.widget.session import Order
     from saliency_widget.widget.subjects import Subjects
 
-# Of two classes it is the logits that are compared: for a softmax model that is the log of the probabilities' ratio.
 _LONGEST_NAME = 200
+# Of two classes it is the logits that are compared: for a softmax model that is the log of the probabilities' ratio.
 _COMPARED = ("logit", "log-probability", "contrast")
 
 

@@ -1,17 +1,7 @@
 import type { Agreement } from "../map/agree";
 import { count, percent, shorten } from "../map/format";
 import type { Store } from "../state/store";
-import { MOST_PANELS } from "../state/traits";
-import { same, stable, type Want } from "../state/want";
-
-/** Puts another map beside the one that is shown; whether there was room for it. */
-export function addPanel(store: Store, want: Want): boolean {
-  const { panels } = store.traits;
-  if (panels.length >= MOST_PANELS || panels.some((one) => same(one, want))) return false;
-  store.set("panels", [...panels, want]);
-  store.save();
-  return true;
-}
+import { stable, type Want } from "../state/want";
 
 export function removePanel(store: Store, index: number): void {
   store.set(

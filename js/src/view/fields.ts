@@ -1,4 +1,4 @@
-import { make, setAttribute, uniqueId } from "./dom";
+import { make, uniqueId } from "./dom";
 
 export interface Option {
   readonly value: string;
@@ -84,9 +84,4 @@ export function button(name: string, signal: AbortSignal, act: () => void, title
   const element = make("button", { type: "button", class: "small", title: title || null }, name);
   element.addEventListener("click", act, { signal });
   return element;
-}
-
-export function enable(element: HTMLElement & { disabled: boolean }, on: boolean, why = ""): void {
-  if (element.disabled === on) element.disabled = !on;
-  if (why) setAttribute(element, "title", why);
 }
