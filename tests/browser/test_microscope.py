@@ -216,6 +216,19 @@ def test_choices_can_be_linked_in_the_kernel_and_in_the_page(quick: tuple[Lab, W
     until(lab.page, lambda: say(lab, "[w.attribution.target.index, w2.attribution.target.index]", 2) == [287, 287])
 
 
+def test_widgets_side_by_side_in_an_hbox_are_wide_enough_to_be_used(quick: tuple[Lab, Widget]) -> None:
+    lab, _ = quick
+    lab.ask(
+        1,
+        "import ipywidgets; image = sw.demo.image('coffee');"
+        "display(ipywidgets.HBox([sw.SaliencyWidget(model, image), sw.SaliencyWidget(model, image)]))",
+    )
+    pair = lab.cell(1).locator(".jp-OutputArea .widget")
+    pair.nth(1).wait_for()
+    for view in pair.all():
+        assert view.evaluate("view => view.clientWidth >= 320 && view.scrollWidth <= view.clientWidth")
+
+
 def test_all_of_it_works_with_the_keyboard_alone(quick: tuple[Lab, Widget], wire: Wire) -> None:
     lab, widget = quick
     cells = lab.count
