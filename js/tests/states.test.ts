@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
 import { shapeOf } from "../src/view/place";
-import { box, frame, INFO, lastReq, model, press, show, type, withMap } from "./page";
+import { box, field, frame, INFO, lastReq, model, press, show, type, withMap } from "./page";
 
 const NAN = { _slot_0: new Uint8Array(384).fill(0x7e) };
 
@@ -40,6 +40,13 @@ describe("what the model says", () => {
       "group",
       "Saliency map, net, cat",
     ]);
+  });
+});
+
+describe("how sure a map is", () => {
+  it("is not called the whole where the error is larger than the map", () => {
+    const page = show(model(withMap([3, 8, 8], { quality: { standard_error: 3.5 } })));
+    expect(field(page, "state")).toContain("standard error 350\u00a0%");
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { count, number3, ordinal, percent, seconds, shorten, signed3 } from "../src/map/format";
+import { count, number3, ordinal, percent, ratio, seconds, shorten, signed3 } from "../src/map/format";
 import { parseHeader, parseInfo } from "../src/map/header";
 import { Labels } from "../src/map/labels";
 import { Lru } from "../src/map/lru";
@@ -33,6 +33,11 @@ describe("numbers in words", () => {
       percent(v).replace("\u00a0", ""),
     );
     expect(said).toEqual(["0%", "<0.01%", "0.52%", "5%", "38.9%", "99.95%", "99.99%", "99.99%", "100%"]);
+  });
+
+  it("says how far an error is above the whole", () => {
+    const said = [0, 0.05, 1, 1.004, 3.5, 12.34].map((v) => ratio(v).replace("\u00a0", ""));
+    expect(said).toEqual(["0%", "5%", "100%", "100%", "350%", "1230%"]);
   });
 
   it("keeps its decimal in a column of shares", () => {

@@ -31,6 +31,11 @@ export function percent(value: number, column = false): string {
   return `${column ? text : Number(text)}${NBSP}%`;
 }
 
+/** A ratio as a percentage: an error can be larger than what it is an error of. */
+export function ratio(value: number): string {
+  return value > 1 ? `${number3(100 * value)}${NBSP}%` : percent(100 * value);
+}
+
 export function count(value: number): string {
   return Math.round(value)
     .toString()

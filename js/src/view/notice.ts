@@ -1,4 +1,4 @@
-import { count, number3, percent, seconds, shorten } from "../map/format";
+import { count, number3, percent, ratio, seconds, shorten } from "../map/format";
 import type { Header } from "../map/header";
 import type { Store } from "../state/store";
 import type { Trouble } from "../state/traits";
@@ -151,17 +151,17 @@ const FIGURES: readonly (readonly [string, (value: number) => string, string])[]
   ],
   [
     "standard_error",
-    (value) => `standard error ${percent(100 * value)}`,
+    (value) => `standard error ${ratio(value)}`,
     "Standard error: how far chance may move the map, as a share of it.",
   ],
   [
     "expected_error",
-    (value) => `expected error ${percent(100 * value)}`,
+    (value) => `expected error ${ratio(value)}`,
     "Expected error: how far the integral may be off, as a share of the map.",
   ],
   [
     "completeness_gap",
-    (value) => `completeness gap ${percent(100 * value)}`,
+    (value) => `completeness gap ${ratio(value)}`,
     "Completeness gap: by how much the sum of the map misses the change of the score.",
   ],
 ];
