@@ -50,6 +50,17 @@ describe("how sure a map is", () => {
   });
 });
 
+describe("a kernel that is gone", () => {
+  it("is said aloud", async () => {
+    const fake = model();
+    const page = show(fake);
+    fake.emit("comm_live_update");
+    await frame();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(page.find("[role=status].spoken").textContent).toMatch(/^The kernel is gone/);
+  });
+});
+
 describe("Stop", () => {
   it("is offered for what this page did not ask for, and hands its focus on when it goes", async () => {
     const fake = model({ _status: { state: "computing", want: { key: "k", text: "logit of lynx" } } });

@@ -273,8 +273,8 @@ class View {
     };
   }
 
-  #speak({ notice }: Scene): void {
-    const words = notice.stop || notice.old ? notice.line : titleOf(notice);
+  #speak({ notice, store }: Scene): void {
+    const words = notice.stop || notice.old || store.gone ? notice.line : titleOf(notice);
     if (words === this.#said) return;
     const first = this.#said === "";
     this.#said = words;
