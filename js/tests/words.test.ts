@@ -50,6 +50,13 @@ describe("numbers in words", () => {
     expect(shorten("😀".repeat(70), 3)).toBe("😀😀…");
     expect(shorten("lynx")).toBe("lynx");
   });
+
+  it("keeps a label that is written, or turns, from right to left out of the rest of a sentence", () => {
+    expect(shorten("שלום")).toBe("\u2068שלום\u2069");
+    expect(shorten("\u202eevil")).toBe("\u2068\u202eevil\u2069");
+    expect(shorten("\u2069\u202eevil\u2067")).toBe("\u2068\u202eevil\u2069");
+    expect(shorten("شكرا".repeat(30))).toMatch(/^\u2068.{59}…\u2069$/);
+  });
 });
 
 describe("threshold slider", () => {

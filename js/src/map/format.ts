@@ -1,5 +1,8 @@
 const MINUS = "\u2212";
 const NBSP = "\u00a0";
+/** Letters that are written from right to left, and characters that turn what follows them. */
+const RIGHT_TO_LEFT =
+  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\u202a-\u202e\u2066-\u2069]/u;
 
 /** Three significant digits: what a half-precision number can vouch for. */
 export function number3(value: number): string {
@@ -49,10 +52,11 @@ export function ordinal(value: number): string {
   return value + (["th", "st", "nd", "rd"][value % 10] ?? "th");
 }
 
-/** A label short enough to stand in a sentence. */
+/** A label short enough to stand in a sentence, and with no say in the direction of the rest of it. */
 export function shorten(text: string, most = 60): string {
   const characters = Array.from(text.slice(0, 4 * most));
-  return characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : text;
+  const short = characters.length > most ? `${characters.slice(0, most - 1).join("")}…` : text;
+  return RIGHT_TO_LEFT.test(short) ? `\u2068${short.replace(/[\u2066-\u2069]/g, "")}\u2069` : short;
 }
 
 export function seconds(value: number): string {
