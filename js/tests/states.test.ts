@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
+import { headerFor } from "../dev/fake";
 import { shapeOf } from "../src/view/place";
 import { box, field, frame, INFO, lastReq, model, press, show, type, withMap } from "./page";
 
@@ -58,6 +59,29 @@ describe("a kernel that is gone", () => {
     await frame();
     await new Promise((resolve) => setTimeout(resolve, 150));
     expect(page.find("[role=status].spoken").textContent).toMatch(/^The kernel is gone/);
+  });
+});
+
+describe("the score of a model with a single output", () => {
+  const scores = ["logit", "probability", "margin"].map((kind) => ({ kind, label: kind }));
+  const one = {
+    ...INFO,
+    classes: 1,
+    prediction: [{ index: 0, label: "pneumonia", probability: 0.03 }],
+    scores,
+  };
+  const header = { ...headerFor(0, "pneumonia", [3, 8, 8], 1, 0) };
+
+  it("can be chosen, without another class", () => {
+    const target = { ...header.target, kind: "probability" };
+    const page = show(
+      model({ ...withMap([3, 8, 8], { ...header, target }), _info: one, _labels: [], shown: header.key }),
+    );
+    expect(page.find(".question").hidden).toBe(false);
+    expect(page.find(".versus").hidden).toBe(true);
+    const kinds = [...page.root.querySelectorAll<HTMLOptionElement>(".question option")].map((o) => o.value);
+    expect(kinds).toEqual(["logit", "probability"]);
+    expect(page.find(".question > .quiet").textContent).toBe("After the sigmoid: of this class by itself.");
   });
 });
 

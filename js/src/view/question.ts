@@ -19,6 +19,7 @@ export class Question {
   readonly element: HTMLElement;
   readonly #versus: Combobox;
   readonly #nothing: HTMLButtonElement;
+  readonly #row: HTMLElement;
   readonly #score: Select;
   readonly #words = make("p", { class: "quiet" });
 
@@ -37,8 +38,8 @@ export class Question {
     this.#score = new Select("Score", signal, (kind) =>
       store.choose(COMPARED.has(kind) ? { kind } : { kind, other: null }),
     );
-    const row = make("div", { class: "versus" }, this.#versus.element, this.#nothing);
-    this.element = make("div", { class: "question" }, row, this.#score.element, this.#words);
+    this.#row = make("div", { class: "versus" }, this.#versus.element, this.#nothing);
+    this.element = make("div", { class: "question" }, this.#row, this.#score.element, this.#words);
   }
 
   focusVersus(): void {
@@ -47,7 +48,9 @@ export class Question {
 
   update({ store, labels, info }: Scene): void {
     const { kind, index, other } = store.want.target;
-    this.element.hidden = index === null || labels.count < 2;
+    const alone = labels.count < 2;
+    this.element.hidden = index === null;
+    this.#row.hidden = alone;
     const can = (one: number) => one !== index && store.can({ other: one });
     const first = info.prediction.map((one) => one.index).filter((one) => one !== index);
     this.#versus.update(
@@ -56,7 +59,7 @@ export class Question {
       "Nothing: search a class",
     );
     this.#nothing.hidden = other === null;
-    const known = store.traits.catalogue.scores;
+    const known = store.traits.catalogue.scores.filter((one) => !alone || one.kind !== "margin");
     const scores = known.some((one) => one.kind === kind) ? known : [{ kind, label: kind }, ...known];
     this.#score.update(
       scores.map((one) => ({
@@ -71,7 +74,9 @@ export class Question {
       this.#words,
       other !== null && index !== null
         ? `What speaks for ${labels.name(index)} rather than for ${labels.name(other)}.`
-        : (EXPLAINED[kind] ?? ""),
+        : kind === "probability" && info.probabilityKind !== "softmax"
+          ? "After the sigmoid: of this class by itself."
+          : (EXPLAINED[kind] ?? ""),
     );
   }
 }
