@@ -94,6 +94,7 @@ STATES: dict[str, tuple[str, Callable[[Page], Any] | None]] = {
     "zero": ("state=zero", unfold),
     "nan": ("state=nan", unfold),
     "versus": ("", versus),
+    "all classes": ("", lambda page: page.get_by_role("combobox", name="Class").click()),
     "help": ("", lambda page: page.get_by_role("button", name="Help").click()),
 }
 
