@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
-import { headerFor } from "../dev/fake";
+import { headerFor, wanted } from "../dev/fake";
 import { shapeOf } from "../src/view/place";
-import { box, field, frame, INFO, lastReq, model, press, show, type, withMap } from "./page";
+import { box, field, frame, INFO, LABELS, lastReq, model, press, show, type, withMap } from "./page";
 
 const NAN = { _slot_0: new Uint8Array(384).fill(0x7e) };
 
@@ -82,6 +82,20 @@ describe("the score of a model with a single output", () => {
     const kinds = [...page.root.querySelectorAll<HTMLOptionElement>(".question option")].map((o) => o.value);
     expect(kinds).toEqual(["logit", "probability"]);
     expect(page.find(".question > .quiet").textContent).toBe("After the sigmoid: of this class by itself.");
+  });
+});
+
+describe("a map that is computed for a further panel", () => {
+  it("does not make the one on display out of date", async () => {
+    const panels = [wanted(2)];
+    const fake = model({ _info: INFO, _labels: LABELS, panels });
+    const page = show(fake);
+    await frame();
+    expect(fake.sent).toMatchObject([{ kind: "request" }]);
+    fake.set("_status", { state: "computing", want: { key: "k", text: "logit of thing 2" } });
+    await frame();
+    expect(field(page, "state")).toMatch(/^Computing/);
+    expect(field(page, "state")).not.toContain("still showing");
   });
 });
 

@@ -39,7 +39,7 @@ export function noticeOf(store: Store, drawn: Drawn | null): Notice {
   const computing = computingWords(store, drawn !== null);
   if (computing) {
     const { words, stop } = computing;
-    const old = drawn !== null && !store.partial;
+    const old = drawn !== null && !store.partial && !store.protocol.flight?.aside;
     const line = !old
       ? words
       : words.endsWith(".")
