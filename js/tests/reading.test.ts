@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { gradientMap } from "../dev/fake";
 import { Field } from "../src/map/field";
 import type { Sign } from "../src/map/reduce";
+import { PAUSE } from "../src/state/store";
 import {
   alongBar,
   axisFor,
@@ -125,6 +126,32 @@ describe("the handles and the pins", () => {
       expect(fake.get(trait)).toBeLessThan(before as number);
       expect(handle.getAttribute("aria-valuetext")).toMatch(/logit per full-scale pixel, .*%/);
     }
+  });
+
+  it("and the crosshair's keys save once a gesture, whatever it is made of, and at once when the focus goes", async () => {
+    const fake = model();
+    const { root } = show(fake);
+    const crosshair = [...root.querySelectorAll("button")].find((one) => one.textContent === "Crosshair")!;
+    const pause = (share: number) => new Promise((resolve) => setTimeout(resolve, share * PAUSE));
+    for (const name of ["+", "[", "s", "-", "l"]) {
+      key(crosshair, name);
+      await pause(0.5);
+    }
+    expect(fake.saves).toBe(0);
+    await pause(1.2);
+    expect([fake.saves, fake.sent]).toEqual([1, []]);
+    key(crosshair, "+");
+    key(crosshair, "]");
+    crosshair.dispatchEvent(new Event("blur"));
+    expect(fake.saves).toBe(2);
+    await pause(1.2);
+    expect([fake.saves, fake.sent]).toEqual([2, []]);
+    key(crosshair, "]");
+    key(crosshair, "z");
+    // What was not saved yet is the gesture that is taken back.
+    expect(fake.saves).toBe(4);
+    await pause(1.2);
+    expect(fake.saves).toBe(4);
   });
 
   it("keep a place by p, once, go there and take it away again", async () => {

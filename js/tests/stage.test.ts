@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { gradientMap, headerFor, pack, wanted } from "../dev/fake";
 import { join } from "../src/state/registry";
+import { PAUSE } from "../src/state/store";
 import { fit as fitWhole, panBy, zoomBy } from "../src/view/viewport";
 import { frame, model, SHAPE, show } from "./page";
 
@@ -20,7 +21,7 @@ describe("zooming", () => {
     await frame();
     expect((fake.get("viewport") as number[])[0]).toBe(4);
     expect(fake.saves).toBe(0);
-    await wait(300);
+    await wait(PAUSE + 100);
     expect([fake.saves, fake.sent]).toEqual([1, []]);
     named(root, "Zoom out").click();
     named(root, "Fit").click();

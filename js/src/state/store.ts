@@ -10,6 +10,9 @@ import { Tiles } from "./tiles";
 import { CHOICES, FROM_PYTHON, LOOKS, Traits, type Trouble, VIEW } from "./traits";
 import { type Change, keyOf, same, type Want, wantOf } from "./want";
 
+/** A gesture is over when nothing came for so long, in milliseconds: a key that is held repeats after half a second. */
+export const PAUSE = 600;
+
 /** Everything the views of one model share: its traits, the maps it holds, what is asked for, what went wrong. */
 export class Store {
   readonly traits: Traits;
@@ -38,6 +41,7 @@ export class Store {
   #following = false;
   #dismissed = "";
   #writing = false;
+  #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor() {
     this.traits = new Traits(() => this.#model);
@@ -75,7 +79,9 @@ export class Store {
     return () => {
       for (const off of this.#models.get(model) ?? []) off();
       this.#models.delete(model);
-      if (this.#models.size === 0) this.protocol.dispose();
+      if (this.#models.size > 0) return;
+      clearTimeout(this.#soon);
+      this.protocol.dispose();
     };
   }
 
@@ -243,16 +249,31 @@ export class Store {
   }
 
   save(): void {
+    clearTimeout(this.#soon);
+    this.#soon = undefined;
     this.#model?.save();
     this.history.note(this.traits.view);
     this.#changed();
   }
 
+  /** Saves when a gesture of many steps has paused, such as a turn of the wheel or a held key. */
+  saveSoon(): void {
+    clearTimeout(this.#soon);
+    this.#soon = setTimeout(() => this.save(), PAUSE);
+  }
+
+  /** Saves at once what would be saved soon. */
+  settle(): void {
+    if (this.#soon !== undefined) this.save();
+  }
+
   undo(): void {
+    this.settle();
     this.#restore(this.history.undo());
   }
 
   redo(): void {
+    this.settle();
     this.#restore(this.history.redo());
   }
 

@@ -1,4 +1,4 @@
-import { percentAt, positionOf, STEPS } from "../map/scale";
+import { percentAt, positionOf } from "../map/scale";
 import type { Store } from "../state/store";
 import { movedBy } from "./crosshair";
 import type { Place } from "./place";
@@ -19,8 +19,6 @@ export interface Actions {
 }
 
 const SIGNS = ["absolute", "signed", "positive", "negative"] as const;
-/** A gesture of repeated keys is over when they pause for so long. */
-const PAUSE = 600;
 
 /** Single keys that work while `element` has the focus, and nowhere else: screen readers and text boxes keep theirs. */
 export function crosshairKeys(
@@ -29,97 +27,52 @@ export function crosshairKeys(
   actions: Actions,
   signal: AbortSignal,
 ): void {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const saveSoon = () => {
-    if (timer !== null) clearTimeout(timer);
-    timer = setTimeout(save, PAUSE);
-  };
-  const save = () => {
-    if (timer !== null) clearTimeout(timer);
-    timer = null;
-    store.save();
-  };
   const set = (name: string, value: unknown) => {
     store.set(name, value);
-    saveSoon();
+    store.saveSoon();
+  };
+  const threshold = (by: number) => set("threshold", percentAt(positionOf(store.traits.threshold) + by));
+  const keys: Record<string, (event: KeyboardEvent) => void> = {
+    "[": () => threshold(5),
+    "]": () => threshold(-5),
+    "+": () => actions.zoom(1.5),
+    "=": () => actions.zoom(1.5),
+    "-": () => actions.zoom(1 / 1.5),
+    "0": actions.fit,
+    s: () => set("sign", SIGNS[(SIGNS.indexOf(store.traits.sign) + 1) % SIGNS.length]),
+    l: () => {
+      const locked = store.traits.scale === "locked";
+      if (!locked) store.set("level", levelNow(store));
+      set("scale", locked ? "own" : "locked");
+    },
+    o: ({ repeat }) => repeat || actions.peek(true),
+    p: ({ repeat }) => repeat || actions.pin(),
+    g: actions.loupe,
+    "?": actions.help,
+    c: actions.focusClass,
+    v: actions.focusVersus,
+    m: () => nextMethod(store, 1),
+    M: () => nextMethod(store, -1),
+    Enter: () => {
+      if (store.shown && (!store.shown.final || store.shown.outdated)) store.goOn();
+    },
+    Escape: () => {
+      if (store.protocol.flight) store.stop();
+    },
+    z: () => store.undo(),
+    Z: () => store.redo(),
   };
   const act = (event: KeyboardEvent): boolean => {
     const { key } = event;
     const to = movedBy(event, actions.place(), actions.size());
-    if (to) {
-      actions.move(to);
-      return true;
+    if (to) actions.move(to);
+    else if (Object.hasOwn(keys, key)) keys[key]!(event);
+    else {
+      const best = /^[1-5]$/.test(key) ? store.info.prediction[Number(key) - 1] : undefined;
+      if (best) store.choose({ index: best.index });
+      return best !== undefined;
     }
-    const { traits } = store;
-    switch (key) {
-      case "[":
-      case "]": {
-        const at = positionOf(traits.threshold) + (key === "[" ? 5 : -5);
-        set("threshold", percentAt(Math.max(0, Math.min(STEPS, at))));
-        return true;
-      }
-      case "+":
-      case "=":
-        actions.zoom(1.5);
-        saveSoon();
-        return true;
-      case "-":
-        actions.zoom(1 / 1.5);
-        saveSoon();
-        return true;
-      case "0":
-        actions.fit();
-        saveSoon();
-        return true;
-      case "s":
-        set("sign", SIGNS[(SIGNS.indexOf(traits.sign) + 1) % SIGNS.length]);
-        return true;
-      case "l": {
-        const locked = traits.scale === "locked";
-        if (!locked) store.set("level", levelNow(store));
-        set("scale", locked ? "own" : "locked");
-        return true;
-      }
-      case "o":
-        if (!event.repeat) actions.peek(true);
-        return true;
-      case "p":
-        if (!event.repeat) actions.pin();
-        return true;
-      case "g":
-        actions.loupe();
-        return true;
-      case "?":
-        actions.help();
-        return true;
-      case "c":
-        actions.focusClass();
-        return true;
-      case "v":
-        actions.focusVersus();
-        return true;
-      case "m":
-      case "M":
-        nextMethod(store, key === "m" ? 1 : -1);
-        return true;
-      case "Enter":
-        if (store.shown && (!store.shown.final || store.shown.outdated)) store.goOn();
-        return true;
-      case "Escape":
-        if (store.protocol.flight) store.stop();
-        return true;
-      case "z":
-        store.undo();
-        return true;
-      case "Z":
-        store.redo();
-        return true;
-      default: {
-        const best = /^[1-5]$/.test(key) ? store.info.prediction[Number(key) - 1] : undefined;
-        if (best) store.choose({ index: best.index });
-        return best !== undefined;
-      }
-    }
+    return true;
   };
   element.addEventListener(
     "keydown",
@@ -135,11 +88,10 @@ export function crosshairKeys(
     "blur",
     () => {
       release();
-      if (timer !== null) save();
+      store.settle();
     },
     { signal },
   );
-  signal.addEventListener("abort", () => timer !== null && clearTimeout(timer));
 }
 
 function nextMethod(store: Store, step: number): void {

@@ -1,6 +1,6 @@
 import type { Store } from "../state/store";
 import type { Viewport } from "../state/traits";
-import { moved, type Point, saveSoon, seenBy, show, zoomAbout } from "./viewport";
+import { moved, type Point, seenBy, show, zoomAbout } from "./viewport";
 
 /** A press that moves less is a click, in pixels of the page. */
 const STILL = 4;
@@ -50,7 +50,7 @@ export class Gestures {
     const changed = this.store.traits.viewport.zoom !== before.zoom;
     // At either end the wheel is the page's again; with Ctrl the page would be zoomed, which nobody here means.
     if (wanted || changed) event.preventDefault();
-    if (changed) saveSoon(this.store);
+    if (changed) this.store.saveSoon();
   }
 
   #down(event: PointerEvent): void {

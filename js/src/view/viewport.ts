@@ -43,8 +43,6 @@ const LARGEST = 96;
 const NOMINAL = 448;
 /** A picture of few pixels can be zoomed in too. */
 const LEAST_MOST = 8;
-/** A gesture of wheel or keys is over when nothing came for so long, in milliseconds. */
-const PAUSE = 250;
 
 /** How far it can be zoomed in, for a picture of so many pixels on its longer side. */
 export function mostZoom(pixels: number): number {
@@ -155,7 +153,7 @@ function look(store: Store): { framing: Framing; most: number } {
 export function zoomBy(store: Store, factor: number, place: Place | null = null): void {
   const { framing } = look(store);
   zoomAbout(store, factor, place ? middleIn(framing, place) : store.traits.viewport);
-  saveSoon(store);
+  store.saveSoon();
 }
 
 /** The same about a point of what is framed; the gesture may go on. */
@@ -166,7 +164,7 @@ export function zoomAbout(store: Store, factor: number, point: Point): void {
 /** Moves what is seen down and to the right by fractions of itself. */
 export function panBy(store: Store, rows: number, columns: number): void {
   show(store, moved(store.traits.viewport, rows, columns));
-  saveSoon(store);
+  store.saveSoon();
 }
 
 /** Pans as little as is needed for a pixel of the picture to be seen. */
@@ -185,13 +183,13 @@ export function reveal(store: Store, place: Place): void {
   const columns = along(point.column, seen.left);
   if (rows === 0 && columns === 0) return;
   show(store, moved(viewport, rows / seen.height, columns / seen.width));
-  saveSoon(store);
+  store.saveSoon();
 }
 
 /** Shows the whole picture. */
 export function fit(store: Store): void {
   show(store, FIT);
-  saveSoon(store);
+  store.saveSoon();
 }
 
 /** How it is zoomed while the gesture lasts. */
@@ -199,17 +197,6 @@ export function show(store: Store, { zoom, row, column }: Viewport): void {
   const now = store.traits.viewport;
   if (now.zoom === zoom && now.row === row && now.column === column) return;
   store.set("viewport", [zoom, row, column]);
-}
-
-const waiting = new WeakMap<Store, ReturnType<typeof setTimeout>>();
-
-/** A turn of the wheel and a held key are many steps of one gesture. */
-export function saveSoon(store: Store): void {
-  clearTimeout(waiting.get(store));
-  waiting.set(
-    store,
-    setTimeout(() => store.save(), PAUSE),
-  );
 }
 
 /** Whether it can be zoomed in and out further. */
