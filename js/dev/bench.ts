@@ -1,6 +1,6 @@
 import { agreement } from "../src/map/agree";
 import { tableFor } from "../src/map/colour";
-import { enlargeWindow, paintCells, paintSmooth } from "../src/map/enlarge";
+import { enlargeWindow, paintSmooth } from "../src/map/enlarge";
 import { Field } from "../src/map/field";
 import { decodeHalf } from "../src/map/half";
 import { histogram } from "../src/map/histogram";
@@ -94,9 +94,6 @@ time("14 x 14 cells, a window of 1024 x 1024: pan, smooth", (i) =>
 );
 time("14 x 14 cells, a window of 1024 x 1024: only enlarge", (i) =>
   enlargeWindow(coarse, size, { ...whole, left: i }),
-);
-time("14 x 14 cells, a window of 1024 x 1024: pan, cells", (i) =>
-  paintCells(coarse, size, { ...whole, top: i }, coarse.level(99), 0, table, out),
 );
 
 if (!process.argv.includes("16")) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { gradientMap, random } from "../dev/fake";
 import { tableFor } from "../src/map/colour";
-import { cellsOf, enlarge, paintCells, paintEnlarged, paintSmooth } from "../src/map/enlarge";
+import { enlarge, paintEnlarged, paintSmooth } from "../src/map/enlarge";
 import { Field } from "../src/map/field";
 import { paint, paintedSize, paintValues, paintWindow, samples, type Window } from "../src/map/paint";
 import { reduceChannels, SIGNS } from "../src/map/reduce";
@@ -128,18 +128,6 @@ describe("a window of a coarse map", () => {
       const whole = new Uint32Array(width * height);
       paintEnlarged(field, size, level, cut, table, whole);
       const found = painted(window, (out) => paintSmooth(field, size, window, level, cut, table, out));
-      expect(found).toEqual(partOf(whole, width, window));
-    });
-
-    it.each(WINDOWS)(`that is ${name} and in cells has one colour a cell, %o`, (window) => {
-      const of = pictureOf(values, "signed", level, cut, table);
-      const rows = cellsOf(7, height, samples(0, height, 1));
-      const columns = cellsOf(9, width, samples(0, width, 1));
-      const whole = Uint32Array.from(
-        { length: width * height },
-        (_, i) => of[rows[Math.floor(i / width)]! * 9 + columns[i % width]!]!,
-      );
-      const found = painted(window, (out) => paintCells(field, size, window, level, cut, table, out));
       expect(found).toEqual(partOf(whole, width, window));
     });
   }

@@ -1,7 +1,6 @@
-import { cellsOf } from "./enlarge";
+import { cellsIn, whole } from "./enlarge";
 import type { Field } from "./field";
 import { argsort } from "./order";
-import { samples } from "./paint";
 
 const STRONGEST_PERCENT = 5;
 
@@ -97,8 +96,7 @@ function ranked(magnitudes: Float32Array): Ranked {
 }
 
 function magnitudesAt(field: Field, [width, height]: readonly [number, number]): Float32Array {
-  const columns = cellsOf(field.width, width, samples(0, width, 1));
-  const rows = cellsOf(field.height, height, samples(0, height, 1));
+  const { rows, columns } = cellsIn(field, [width, height], whole(width, height));
   const found = new Float32Array(width * height);
   for (let y = 0, i = 0; y < height; y++) {
     const start = rows[y]! * field.width;

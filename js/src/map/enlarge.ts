@@ -1,6 +1,6 @@
 import { entries, type Table } from "./colour";
 import type { Field } from "./field";
-import { paintPlaces, samples, type Window } from "./paint";
+import { samples, type Window } from "./paint";
 
 /** A picture's width and height. */
 type Size = readonly [number, number];
@@ -108,16 +108,15 @@ export function paintEnlarged(
  */
 export function paintSmooth(
   field: Field,
-  [width, height]: Size,
+  size: Size,
   window: Window,
   level: number,
   cut: number,
   table: Table,
   out: Uint32Array,
 ): void {
-  const values = enlargeWindow(field, [width, height], window);
-  const columns = cellsOf(field.width, width, samples(window.left, window.width, window.step));
-  const rows = cellsOf(field.height, height, samples(window.top, window.height, window.step));
+  const values = enlargeWindow(field, size, window);
+  const { rows, columns } = cellsIn(field, size, window);
   const across = columns.length;
   const kept = new Uint8Array(across);
   const { packed } = table;
@@ -133,28 +132,23 @@ export function paintSmooth(
   }
 }
 
-/** Writes a window of the picture, of a coarse map whose cells are shown as the rectangles they are. */
-export function paintCells(
-  field: Field,
-  [width, height]: Size,
-  window: Window,
-  level: number,
-  cut: number,
-  table: Table,
-  out: Uint32Array,
-): void {
-  const columns = cellsOf(field.width, width, samples(window.left, window.width, window.step));
-  const rows = cellsOf(field.height, height, samples(window.top, window.height, window.step));
-  paintPlaces(field, rows, columns, level, cut, table, out);
-}
-
-function whole(width: number, height: number): Window {
+export function whole(width: number, height: number): Window {
   return { top: 0, left: 0, height, width, step: 1 };
 }
 
-/** The cell in which the middle of each pixel lies, along a side of so many cells and pixels. */
-export function cellsOf(cells: number, pixels: number, places: Int32Array): Int32Array {
-  return places.map((place) => Math.min(cells - 1, Math.floor(((place + 0.5) * cells) / pixels)));
+/** The rows and columns of a map's cells in which the painted pixels of a window of the picture lie. */
+export function cellsIn(field: Field, [width, height]: Size, { top, left, ...window }: Window) {
+  const along = (from: number, length: number, cells: number, pixels: number) =>
+    samples(from, length, window.step).map((place) => cellAt(place, cells, pixels));
+  return {
+    rows: along(top, window.height, field.height, height),
+    columns: along(left, window.width, field.width, width),
+  };
+}
+
+/** The cell in which the middle of a pixel lies, along a side of so many cells and pixels. */
+export function cellAt(place: number, cells: number, pixels: number): number {
+  return Math.min(cells - 1, Math.floor(((place + 0.5) * cells) / pixels));
 }
 
 /** For each place along one side: the two cells whose centres it lies between. */

@@ -3,12 +3,16 @@ import type { Field } from "./field";
 import { countBelow, countUpTo } from "./order";
 import type { Sign } from "./reduce";
 
-/** What of a picture is painted: a rectangle in its pixels, inside it, of which every `step`-th pixel is taken. */
-export interface Window {
+/** A rectangle in the pixels of a picture. */
+export interface Area {
   readonly top: number;
   readonly left: number;
   readonly height: number;
   readonly width: number;
+}
+
+/** What of a picture is painted: a rectangle inside it, of which every `step`-th pixel is taken. */
+export interface Window extends Area {
   /**
    * How many pixels, each way, one painted pixel stands for; a whole number from 1. The one in the middle of such a block
    * gives the colour (of an even number, the one after the middle; at an edge, the last that is inside). Blocks are counted
@@ -48,19 +52,8 @@ export function paintWindow(
   table: Table,
   out: Uint32Array,
 ): void {
-  paintPlaces(field, samples(top, height, step), samples(left, width, step), level, cut, table, out);
-}
-
-/** Writes the pixels in these rows and columns of a map. */
-export function paintPlaces(
-  field: Field,
-  rows: Int32Array,
-  columns: Int32Array,
-  level: number,
-  cut: number,
-  table: Table,
-  out: Uint32Array,
-): void {
+  const rows = samples(top, height, step);
+  const columns = samples(left, width, step);
   const { index } = field.bins;
   const { colours } = lookup(field, level, cut, table);
   const across = columns.length;
@@ -113,7 +106,8 @@ export function paintValues(
 /** Values that are handled together, so that what is in between stays in the cache. */
 const BLOCK = 4096;
 
-function colourOf(value: number, level: number, cut: number, sign: Sign, table: Table): number {
+/** The colour of a value as a canvas stores it; 0, which is nothing at all, where it is hidden or no number. */
+export function colourOf(value: number, level: number, cut: number, sign: Sign, table: Table): number {
   // Not reached where there is no number.
   return Math.abs(value) >= cut ? table.packed[entry(value, level, sign)]! : 0;
 }

@@ -1,8 +1,8 @@
 import { shorten } from "../map/format";
 import { make, setAttribute, setText } from "./dom";
 import { shareWords } from "./pins";
-import type { Place } from "./place";
-import { carried, readingOf, valueWords } from "./reading";
+import { carried, type Place } from "./place";
+import { readingOf, valueWords } from "./reading";
 import type { Drawn, Scene } from "./scene";
 
 /** What every panel says at the crosshair and at the pins. */

@@ -1,7 +1,8 @@
+import type { Area } from "../map/paint";
 import { reduceChannels } from "../map/reduce";
 import type { LoadedTile } from "../state/tiles";
 import type { Framing } from "./framing";
-import type { Place } from "./place";
+import { finePlace, type Place } from "./place";
 import type { Drawn, Scene } from "./scene";
 import { pixelsSeen, type Rect } from "./viewport";
 
@@ -10,12 +11,8 @@ const SIDE = 512;
 /** Parts are worth asking for where a pixel of what travelled is so large, in pixels of the screen. */
 const WORTH = 1.5;
 
-/** A part of the map at its full resolution, reduced to one number a pixel. */
-export interface Piece {
-  readonly top: number;
-  readonly left: number;
-  readonly height: number;
-  readonly width: number;
+/** A part of the map at its full resolution, reduced to one number a pixel; the same object while it stays the same. */
+export interface Piece extends Area {
   readonly values: Float32Array;
   readonly loaded: LoadedTile;
 }
@@ -44,7 +41,7 @@ export function detailOf(
   const size = [from[1], from[0]] as const;
   const part = pixelsSeen(picture, size, seen);
   const middle = [part.left + part.width / 2, part.top + part.height / 2] as const;
-  const wanted: { top: number; left: number; height: number; width: number; far: number }[] = [];
+  const wanted: (Area & { far: number })[] = [];
   for (let top = SIDE * Math.floor(part.top / SIDE); top < part.top + part.height; top += SIDE) {
     for (let left = SIDE * Math.floor(part.left / SIDE); left < part.left + part.width; left += SIDE) {
       const height = Math.min(SIDE, size[1] - top);
@@ -55,28 +52,24 @@ export function detailOf(
   }
   // What is in the middle is looked at first.
   wanted.sort((a, b) => a.far - b.far);
-  const pieces = wanted.flatMap(({ top, left, height, width }): Piece[] => {
+  const pieces = wanted.flatMap(({ far: _, ...area }): Piece[] => {
+    const { top, left, height, width } = area;
     const loaded = scene.store.tiles.get(header.key, top, left, height, width);
-    const values = loaded && reducedOf(loaded, scene);
-    return loaded && values && fitsIn(loaded, height, width)
-      ? [{ top, left, height, width, values, loaded }]
-      : [];
+    const fits = loaded?.tile.height === height && loaded.tile.width === width;
+    return fits ? [pieceOf(loaded, area, scene)] : [];
   });
   return pieces.length > 0 ? { size, pieces, whole: pieces.length === wanted.length } : null;
 }
 
-function fitsIn({ tile }: LoadedTile, height: number, width: number): boolean {
-  return tile.height === height && tile.width === width;
-}
+const known = new WeakMap<LoadedTile, { sign: string; reduction: string; piece: Piece }>();
 
-const reduced = new WeakMap<LoadedTile, { sign: string; reduction: string; values: Float32Array }>();
-
-function reducedOf(loaded: LoadedTile, { sign, reduction }: Scene): Float32Array {
-  const held = reduced.get(loaded);
-  if (held && held.sign === sign && held.reduction === reduction) return held.values;
+function pieceOf(loaded: LoadedTile, area: Area, { sign, reduction }: Scene): Piece {
+  const held = known.get(loaded);
+  if (held?.sign === sign && held.reduction === reduction) return held.piece;
   const values = reduceChannels(loaded.values, loaded.tile.channels, sign, reduction);
-  reduced.set(loaded, { sign, reduction, values });
-  return values;
+  const piece = { ...area, values, loaded };
+  known.set(loaded, { sign, reduction, piece });
+  return piece;
 }
 
 /** One pixel of a map at its full resolution. */
@@ -91,12 +84,9 @@ export interface Fine {
 }
 
 /** What a map has at a place at its full resolution; null where that is not here. */
-export function fineAt(detail: Detail | null, place: Place, [across, down]: Scene["size"]): Fine | null {
+export function fineAt(detail: Detail | null, place: Place, size: Scene["size"]): Fine | null {
   if (!detail) return null;
-  const [width, height] = detail.size;
-  const at = place.exact ?? { row: (place.row + 0.5) / down, column: (place.column + 0.5) / across };
-  const row = Math.max(0, Math.min(height - 1, Math.floor(at.row * height)));
-  const column = Math.max(0, Math.min(width - 1, Math.floor(at.column * width)));
+  const { row, column } = finePlace(place, size, detail.size);
   const piece = detail.pieces.find(
     (one) =>
       row >= one.top && row < one.top + one.height && column >= one.left && column < one.left + one.width,

@@ -3,8 +3,8 @@ import type { LoadedTile } from "../state/tiles";
 import type { Detail } from "./detail";
 import { make } from "./dom";
 import type { Framing } from "./framing";
-import { copyPiece, sample } from "./pieces";
-import { put, Surface, same } from "./surface";
+import { gather } from "./pieces";
+import { Surface, same } from "./surface";
 import { type Extent, pixelsSeen, type Rect, stepFor, WHOLE } from "./viewport";
 
 /** What lies outside the model's picture is seen, but is no part of what is looked at. */
@@ -23,6 +23,7 @@ export class PhotoLayer {
 
   forget(): void {
     this.#state = [];
+    this.#surface.forget();
   }
 
   update(raw: unknown, framing: Framing, seen: Rect, detail: Detail | null, screen: Extent): void {
@@ -88,30 +89,15 @@ export class PhotoLayer {
     else this.element.width = part.across;
   }
 
-  #drawFine(
-    pixels: ImageData,
-    { picture }: Framing,
-    seen: Rect,
-    { size, pieces, whole }: Detail,
-    screen: Extent,
-  ): void {
+  #drawFine(pixels: ImageData, { picture }: Framing, seen: Rect, detail: Detail, screen: Extent): void {
+    const { size, pieces } = detail;
     const part = pixelsSeen(picture, size, seen, stepFor(picture, size, seen, screen.width, MOST));
-    const { top, left, down, across, step } = part;
     this.#surface.place(picture, size, part, seen, screen.width);
-    const state = [pixels, top, left, down, across, step, ...pieces.map((one) => one.loaded)];
-    if (same(state, this.#state)) return;
-    this.#state = state;
-    const data = this.#surface.image(across, down);
-    const out = new Uint32Array(data.data.buffer);
-    if (!whole || pieces.some((piece) => !piece.loaded.tile.picture)) {
-      const coarse = new Uint32Array(pixels.data.buffer);
-      sample(out, part, size, [pixels.width, pixels.height], (i) => coarse[i]!);
-    }
-    for (const piece of pieces) {
-      const colours = coloursOf(piece.loaded);
-      if (colours) copyPiece(piece, colours, part, out);
-    }
-    put(this.element, data);
+    this.#state = [];
+    const grid = [pixels.width, pixels.height] as const;
+    this.#surface.paint(part, pieces, [pixels, ...size], (one, out) =>
+      gather(out, one, detail, new Uint32Array(pixels.data.buffer), grid, ({ loaded }) => coloursOf(loaded)),
+    );
   }
 }
 
@@ -119,30 +105,26 @@ const colours = new WeakMap<LoadedTile, Uint32Array>();
 
 /** A part of the picture at full resolution as a canvas stores it. */
 function coloursOf(loaded: LoadedTile): Uint32Array | null {
-  const rgb = loaded.tile.picture;
-  if (!rgb) return null;
-  let known = colours.get(loaded);
-  if (!known) {
-    known = new Uint32Array(rgb.length / 3);
-    for (let i = 0, j = 0; i < known.length; i++, j += 3) {
-      known[i] = (255 << 24) | (rgb[j + 2]! << 16) | (rgb[j + 1]! << 8) | rgb[j]!;
-    }
-    colours.set(loaded, known);
-  }
+  const { picture } = loaded.tile;
+  if (!picture) return null;
+  const known = colours.get(loaded) ?? packed(picture);
+  colours.set(loaded, known);
   return known;
 }
 
 /** The picture as a canvas stores it; null where its bytes do not fit its size. */
 function pixelsOf(raw: unknown, [width, height]: readonly [number, number]): ImageData | null {
   const bytes = toBytes(raw);
-  const count = width * height;
-  if (!bytes || bytes.length !== 3 * count) return null;
+  if (bytes?.length !== 3 * width * height) return null;
   const data = new ImageData(width, height);
-  for (let i = 0, j = 0; i < 4 * count; i += 4, j += 3) {
-    data.data[i] = bytes[j]!;
-    data.data[i + 1] = bytes[j + 1]!;
-    data.data[i + 2] = bytes[j + 2]!;
-    data.data[i + 3] = 255;
-  }
+  new Uint32Array(data.data.buffer).set(packed(bytes));
   return data;
+}
+
+function packed(rgb: Uint8Array): Uint32Array {
+  const found = new Uint32Array(rgb.length / 3);
+  for (let i = 0, j = 0; i < found.length; i++, j += 3) {
+    found[i] = (255 << 24) | (rgb[j + 2]! << 16) | (rgb[j + 1]! << 8) | rgb[j]!;
+  }
+  return found;
 }

@@ -1,27 +1,24 @@
+import { cellAt } from "../map/enlarge";
+import type { Area } from "../map/paint";
+import type { Detail, Piece } from "./detail";
 import type { Part } from "./viewport";
 
+type Pixels = Float32Array | Uint32Array;
+
 /** Fills the drawn pixels of a part of a fine grid from a coarser one over the same area. */
-export function sample(
-  out: Uint32Array,
+export function sample<P extends Pixels>(
+  out: P,
   { top, left, down, across, step }: Part,
   [width, height]: readonly [number, number],
   [columns, rows]: readonly [number, number],
-  colour: (i: number) => number,
+  coarse: P,
 ): void {
-  const at = (from: number, k: number, all: number, cells: number) =>
-    Math.min(cells - 1, Math.floor(((from + k * step + 0.5) * cells) / all));
+  const at = (from: number, k: number, all: number, cells: number) => cellAt(from + k * step, cells, all);
   const xs = Int32Array.from({ length: across }, (_, k) => at(left, k, width, columns));
   for (let k = 0, o = 0; k < down; k++) {
     const row = at(top, k, height, rows) * columns;
-    for (let x = 0; x < across; x++, o++) out[o] = colour(row + xs[x]!);
+    for (let x = 0; x < across; x++, o++) out[o] = coarse[row + xs[x]!]!;
   }
-}
-
-interface Area {
-  readonly top: number;
-  readonly left: number;
-  readonly height: number;
-  readonly width: number;
 }
 
 /** Where the drawn pixels of a part begin and end that a piece has, among those drawn. */
@@ -38,13 +35,28 @@ export function overlap(
   };
 }
 
-/** Writes the drawn pixels that a piece has; `colours` has the colour of each of its pixels. */
-export function copyPiece(piece: Area, colours: Uint32Array, part: Part, out: Uint32Array): void {
+/** Writes the drawn pixels that a piece has; `pixels` has all of them. */
+export function copyPiece<P extends Pixels>(piece: Area, pixels: P, part: Part, out: P): void {
   const { x0, y0, x1, y1 } = overlap(piece, part);
+  if (x0 >= x1) return;
   const { step, across } = part;
   for (let y = y0; y < y1; y++) {
     const row = (part.top + y * step - piece.top) * piece.width + part.left - piece.left;
-    if (step === 1) out.set(colours.subarray(row + x0, row + x1), y * across + x0);
-    else for (let x = x0; x < x1; x++) out[y * across + x] = colours[row + x * step]!;
+    if (step === 1) out.set(pixels.subarray(row + x0, row + x1), y * across + x0);
+    else for (let x = x0; x < x1; x++) out[y * across + x] = pixels[row + x * step]!;
   }
+}
+
+/** Writes what is here of a part at full resolution, and elsewhere what travelled, which is `coarse`. */
+export function gather<P extends Pixels>(
+  out: P,
+  part: Part,
+  { size, pieces, whole }: Detail,
+  coarse: P,
+  grid: readonly [number, number],
+  pixelsOf: (piece: Piece) => P | null,
+): void {
+  const fine = pieces.map((piece) => [piece, pixelsOf(piece)] as const);
+  if (!whole || fine.some(([, pixels]) => !pixels)) sample(out, part, size, grid, coarse);
+  for (const [piece, pixels] of fine) if (pixels) copyPiece(piece, pixels, part, out);
 }

@@ -1,3 +1,5 @@
+import { cellAt } from "../map/enlarge";
+
 /** A pixel of the picture, counted from 0. */
 export interface Place {
   readonly row: number;
@@ -34,6 +36,21 @@ export function carried(
   [width, height]: readonly [number, number],
 ): Place {
   if (across === width && down === height) return place;
-  const to = (at: number, of: number, all: number) => Math.min(all - 1, Math.floor(((at + 0.5) * all) / of));
-  return { row: to(place.row, down, height), column: to(place.column, across, width) };
+  return { ...place, row: cellAt(place.row, height, down), column: cellAt(place.column, width, across) };
+}
+
+/** The same on a finer grid: where a pointer is exactly, or else the middle of the pixel. */
+export function finePlace(
+  place: Place,
+  size: readonly [number, number],
+  fine: readonly [number, number],
+): Place {
+  const { exact } = place;
+  const middle = carried(place, size, fine);
+  // A place that was moved since, or is of another picture, is no longer where the pointer was.
+  const near = (at: number, pixel: number, pixels: number) => Math.abs(at * pixels - pixel - 0.5) < 0.501;
+  if (!exact || !near(exact.row, place.row, size[1]) || !near(exact.column, place.column, size[0]))
+    return middle;
+  const on = (at: number, pixels: number) => Math.max(0, Math.min(pixels - 1, Math.floor(at * pixels)));
+  return { row: on(exact.row, fine[1]), column: on(exact.column, fine[0]) };
 }

@@ -9,7 +9,7 @@ import type { Store } from "../state/store";
 import type { Look, Viewport } from "../state/traits";
 import type { Want } from "../state/want";
 import { type Notice, noticeOf } from "./notice";
-import type { Place } from "./place";
+import { carried, type Place } from "./place";
 import { type Names, namesOf } from "./words";
 
 /** A map on display with everything that is drawn or said of it. */
@@ -144,20 +144,19 @@ function wholeMap(store: Store, last: Drawn | null): Loaded | null {
 }
 
 /** The map's pixel, or cell, at a place of the picture. */
-export function positionIn({ field }: Drawn, [across, down]: Scene["size"], place: Place): number {
-  const { width, height } = field;
-  const row = Math.min(height - 1, Math.floor(((place.row + 0.5) * height) / down));
-  return row * width + Math.min(width - 1, Math.floor(((place.column + 0.5) * width) / across));
+export function positionIn({ field: { width, height } }: Drawn, size: Scene["size"], place: Place): number {
+  const { row, column } = carried(place, size, [width, height]);
+  return row * width + column;
 }
 
 /** The picture's pixel in the middle of the strongest pixel, or cell. */
-export function strongestPlace({ field }: Drawn, [across, down]: Scene["size"]): Place | null {
-  const at = field.strongest;
-  if (at === null) return null;
-  return {
-    row: Math.floor(((Math.floor(at / field.width) + 0.5) * down) / field.height),
-    column: Math.floor((((at % field.width) + 0.5) * across) / field.width),
-  };
+export function strongestPlace({ field }: Drawn, size: Scene["size"]): Place | null {
+  return field.strongest === null ? null : placeOf(field, field.strongest, size);
+}
+
+/** The picture's pixel in the middle of a map's pixel, or cell. */
+export function placeOf({ width, height }: Field, at: number, size: Scene["size"]): Place {
+  return carried({ row: Math.floor(at / width), column: at % width }, [width, height], size);
 }
 
 /** How much of the picture's colour the map's colours take the place of, 0 to 1. */

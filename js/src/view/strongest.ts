@@ -3,7 +3,7 @@ import { strongestPlaces } from "../map/places";
 import { make, setText } from "./dom";
 import type { Place } from "./place";
 import { effectWord, valueWords } from "./reading";
-import type { Scene } from "./scene";
+import { placeOf, type Scene } from "./scene";
 
 const NAMED = 5;
 
@@ -50,7 +50,7 @@ export class Strongest {
       this.#known = { field: drawn.field, places: strongestPlaces(drawn.field, NAMED) };
     }
     const places = drawn ? (this.#known?.places ?? []) : [];
-    this.#places = drawn ? places.map((at) => middleOf(drawn.field, at, scene.size)) : [];
+    this.#places = drawn ? places.map((at) => placeOf(drawn.field, at, scene.size)) : [];
     this.#buttons.forEach((button, i) => {
       const place = this.#places[i];
       button.parentElement!.hidden = !place;
@@ -65,14 +65,6 @@ export class Strongest {
       );
     });
   }
-}
-
-/** The picture's pixel in the middle of the map's pixel or cell. */
-function middleOf({ width, height }: Field, at: number, [across, down]: Scene["size"]): Place {
-  return {
-    row: Math.floor(((Math.floor(at / width) + 0.5) * down) / height),
-    column: Math.floor((((at % width) + 0.5) * across) / width),
-  };
 }
 
 /** In which ninth of the picture a place is. */

@@ -1,10 +1,25 @@
+import type { Area } from "../map/paint";
+import { overlap } from "./pieces";
 import { lay, type Part, placedIn, type Rect } from "./viewport";
+
+/** What a canvas shows. */
+interface Painted {
+  readonly part: Part;
+  readonly pieces: readonly Area[];
+  readonly state: readonly unknown[];
+}
 
 /** A canvas that holds the part of a grid that is seen, laid where that part is. */
 export class Surface {
   #image: ImageData | null = null;
+  #painted: Painted | null = null;
 
   constructor(readonly canvas: HTMLCanvasElement) {}
+
+  /** What was drawn may be lost, or is something else now. */
+  forget(): void {
+    this.#painted = null;
+  }
 
   /** Room for so many pixels; the same as before where they are as many. */
   image(width: number, height: number): ImageData {
@@ -14,8 +29,41 @@ export class Surface {
     return this.#image;
   }
 
+  /**
+   * Draws a part of a grid. What was painted in the same state is moved with it, so that `paint` is asked only for what has
+   * come into sight, and for those of the pieces it is made of that are new.
+   */
+  paint(
+    part: Part,
+    pieces: readonly Area[],
+    state: readonly unknown[],
+    paint: (part: Part, out: Uint32Array) => void,
+  ): void {
+    const before = this.#painted;
+    const data = this.image(part.across, part.down);
+    const out = new Uint32Array(data.data.buffer);
+    const missing = before && same(before.state, state) ? move(before, part, pieces, out) : [part];
+    this.#painted = { part, pieces, state };
+    if (missing.length === 0) return;
+    for (const one of missing) {
+      if (one.across === part.across) {
+        const from = ((one.top - part.top) / part.step) * part.across;
+        paint(one, out.subarray(from, from + one.down * one.across));
+        continue;
+      }
+      const own = new Uint32Array(one.across * one.down);
+      paint(one, own);
+      const { x0, y0 } = overlap(one, part);
+      for (let y = 0; y < one.down; y++) {
+        out.set(own.subarray(y * one.across, (y + 1) * one.across), (y0 + y) * part.across + x0);
+      }
+    }
+    put(this.canvas, data);
+  }
+
   /** What draws on a canvas of this size. */
   pen(width: number, height: number): CanvasRenderingContext2D | null {
+    this.forget();
     return penOf(this.canvas, width, height);
   }
 
@@ -30,6 +78,49 @@ export class Surface {
     lay(this.canvas, rect);
     this.canvas.style.imageRendering = shown >= pixels * 0.999 ? "pixelated" : "auto";
   }
+}
+
+/** Moves the pixels that two parts share to where the second has them; what of it is then still to be painted. */
+function move(
+  { part: from, pieces: old }: Painted,
+  to: Part,
+  pieces: readonly Area[],
+  out: Uint32Array,
+): Part[] {
+  const { across, down, step } = to;
+  const x = (to.left - from.left) / step;
+  const y = (to.top - from.top) / step;
+  const gone = old.some((one) => !pieces.includes(one) && partOf(one, to));
+  const other = from.across !== across || from.down !== down || from.step !== step;
+  if (gone || other || Math.abs(x) >= across || Math.abs(y) >= down) return [to];
+  // Rows follow one another: what leaves a row at one end lands in the next where the strip at the other end is painted.
+  const by = y * across + x;
+  if (by > 0) out.copyWithin(0, by);
+  else if (by < 0) out.copyWithin(-by, 0, by);
+  const missing: (Part | null)[] = [];
+  if (y !== 0) missing.push(within(to, 0, y > 0 ? down - y : 0, across, y > 0 ? down : -y));
+  if (x !== 0) missing.push(within(to, x > 0 ? across - x : 0, 0, x > 0 ? across : -x, down));
+  for (const piece of pieces) if (!old.includes(piece)) missing.push(partOf(piece, to));
+  return missing.filter((one) => one !== null);
+}
+
+/** The drawn pixels of a part that lie in an area; null where none does. */
+function partOf(area: Area, part: Part): Part | null {
+  const { x0, y0, x1, y1 } = overlap(area, part);
+  return x1 > x0 && y1 > y0 ? within(part, x0, y0, x1, y1) : null;
+}
+
+function within({ top, left, step }: Part, x0: number, y0: number, x1: number, y1: number): Part {
+  const [across, down] = [x1 - x0, y1 - y0];
+  return {
+    top: top + y0 * step,
+    left: left + x0 * step,
+    width: across * step,
+    height: down * step,
+    step,
+    down,
+    across,
+  };
 }
 
 export function penOf(

@@ -1,3 +1,4 @@
+import type { Area, Window } from "../map/paint";
 import type { Store } from "../state/store";
 import { FIT, type Viewport } from "../state/traits";
 import { type Framing, framingOf, middleIn } from "./framing";
@@ -25,14 +26,8 @@ export interface Point {
   readonly column: number;
 }
 
-/** Pixels of a grid, of which each `step`-th is drawn. */
-export interface Part {
-  readonly top: number;
-  readonly left: number;
-  /** In pixels; at the grid's end as if its last block of `step` pixels were whole. */
-  readonly height: number;
-  readonly width: number;
-  readonly step: number;
+/** Pixels of a grid, of which each `step`-th is drawn; at the grid's end as if the last block of them were whole. */
+export interface Part extends Window {
   /** How many are drawn. */
   readonly down: number;
   readonly across: number;
@@ -121,7 +116,7 @@ export function stepFor(
 export function placedIn(
   area: Rect,
   [columns, rows]: readonly [number, number],
-  { top, left, height, width }: Pick<Part, "top" | "left" | "height" | "width">,
+  { top, left, height, width }: Area,
   seen: Rect,
 ): Rect {
   return {
