@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { pack } from "../dev/fake";
 import { field, frame, INFO, model, SHAPE, show, withMap } from "./page";
 
 describe("the readout", () => {
@@ -96,5 +97,77 @@ describe("the readout", () => {
     const page = await sentence(withMap(SHAPE, { reduced_from: [16, 16] }));
     expect(field(page, "cell")).toBe("in the reduced picture");
     expect(page.find("input[type=number]").title).toBe("Row of the reduced picture, 0 to 7");
+  });
+
+  it("reads the full resolution where it is on display, pixel by pixel", async () => {
+    // A reduced map of ones; at full resolution each pixel has its number, negative in every odd column.
+    vi.stubGlobal(
+      "ResizeObserver",
+      class {
+        constructor(readonly changed: () => void) {}
+        observe(): void {
+          this.changed();
+        }
+        disconnect(): void {}
+      },
+    );
+    for (const side of ["clientWidth", "clientHeight"] as const) {
+      vi.spyOn(HTMLElement.prototype, side, "get").mockReturnValue(400);
+    }
+    const fake = model(withMap([1, 8, 8], { reduced_from: [32, 32] }, new Float32Array(64).fill(1)));
+    fake.kernel = ({ kind, req, key }) => {
+      if (kind !== "tile") return;
+      const values = Float32Array.from({ length: 1024 }, (_, i) => (i % 2 ? -i : i));
+      const { bytes, scale } = pack(values);
+      const rgb = Uint8Array.from({ length: 3072 }, (_, i) => Math.floor(i / 3) % 251);
+      const said = {
+        kind,
+        req,
+        key,
+        top: 0,
+        left: 0,
+        height: 32,
+        width: 32,
+        header: { shape: [1, 32, 32], scale },
+      };
+      fake.reply(said, [bytes, rgb]);
+    };
+    const page = show(fake);
+    await frame();
+    await frame();
+    const stage = page.find(".stage");
+    stage.getBoundingClientRect = () => new DOMRect(0, 0, 400, 400);
+    const point = async (x: number, y: number) => {
+      const event = new PointerEvent("pointermove", { pointerId: 1 });
+      Object.defineProperties(event, { clientX: { value: x }, clientY: { value: y } });
+      stage.dispatchEvent(event);
+      await frame();
+      const value = Number(page.find("[data-field=value]").dataset.value);
+      return [field(page, "cell"), Math.round(value), page.find("[data-field=pixel]").dataset.value];
+    };
+    const at = (row: number, column: number) => {
+      const i = 32 * row + column;
+      const colour = i % 251;
+      return [
+        `at full resolution, row ${row}, column ${column}`,
+        i % 2 ? -i : i,
+        [colour, colour, colour].join(),
+      ];
+    };
+    // Four pixels of one that travelled.
+    expect(await point(12.5 * 15.5, 12.5 * 10.5)).toEqual(at(10, 15));
+    expect(field(page, "sign")).toContain("lowers");
+    expect(await point(12.5 * 14.5, 12.5 * 10.5)).toEqual(at(10, 14));
+    expect(field(page, "sign")).toContain("raises");
+    expect(await point(12.5 * 12.5, 12.5 * 8.5)).toEqual(at(8, 12));
+    expect(field(page, "rank")).toContain("of 64 pixels of the reduced map");
+    expect(await point(400, 400)).toEqual(at(31, 31));
+    // A place that is typed is a pixel of what travelled, read in its middle.
+    const row = page.find<HTMLInputElement>("input[type=number]");
+    row.value = "2";
+    row.dispatchEvent(new Event("input"));
+    await frame();
+    expect(field(page, "cell")).toBe("at full resolution, row 10, column 30");
+    vi.restoreAllMocks();
   });
 });

@@ -1,6 +1,5 @@
-import { entry, type Table } from "../map/colour";
 import type { Field } from "../map/field";
-import type { Sign } from "../map/reduce";
+import { colourOf } from "../map/paint";
 import { type Drawn, positionIn, type Scene } from "./scene";
 
 export type Rgb = readonly [number, number, number];
@@ -26,15 +25,21 @@ export function photoAt(
   return bytes && i + 2 < bytes.length ? [bytes[i]!, bytes[i + 1]!, bytes[i + 2]!] : null;
 }
 
-/** The map's colour at a pixel of the picture as a canvas stores it; 0 where there is none. */
-export function mapAt(drawn: Drawn, size: Scene["size"], row: number, column: number, native: boolean) {
+/** The map's colour at a pixel of the picture as a canvas stores it, `fine` its value at full resolution; 0 where there is none. */
+export function mapAt(
+  drawn: Drawn,
+  size: Scene["size"],
+  row: number,
+  column: number,
+  native: boolean,
+  fine?: number,
+): number {
   const { field, level, kept, table } = drawn;
-  const at = positionIn(drawn, size, { row, column });
-  const own = field.values[at]!;
+  const own = fine ?? field.values[positionIn(drawn, size, { row, column })]!;
   // A cell is shown or hidden as a whole.
   if (field.zero || !(Math.abs(own) >= kept.cut)) return 0;
-  const value = drawn.coarse && !native ? between(field, size, row, column) : own;
-  return colourAt(field.sign, value, level, 0, table);
+  const value = drawn.coarse && !native && fine === undefined ? between(field, size, row, column) : own;
+  return colourOf(value, level, 0, field.sign, table);
 }
 
 /** The value of a coarse map at one pixel: what `enlarge` has there, without what that keeps for the next drawing. */
@@ -63,11 +68,6 @@ function between(field: Field, [width, height]: Scene["size"], row: number, colu
     }
   }
   return weight > 0 ? sum / weight : Number.NaN;
-}
-
-/** The colour of a value as a canvas stores it; 0, which is nothing at all, where it is hidden or no number. */
-export function colourAt(sign: Sign, value: number, level: number, cut: number, { packed }: Table): number {
-  return Math.abs(value) >= cut ? packed[entry(value, level, sign)]! : 0;
 }
 
 /** The colour that is seen where the map's is `packed`. */

@@ -1,6 +1,6 @@
 import { make } from "./dom";
 import { type Framing, middleIn } from "./framing";
-import type { Place } from "./place";
+import { carried, type Place } from "./place";
 import type { Rect } from "./viewport";
 
 /** The canvas is so much larger than the picture on each side, so that a crosshair at the edge is whole. */
@@ -14,6 +14,8 @@ type Strokes = readonly (readonly [x0: number, y0: number, x1: number, y1: numbe
 
 export interface Marks {
   readonly place: Place;
+  /** The columns and rows among which that is one. */
+  readonly pixels: readonly [number, number];
   readonly pins: readonly Place[];
   /** Columns and rows of the map where it is coarser than the picture. */
   readonly grid: readonly [number, number] | null;
@@ -31,7 +33,7 @@ export class Cross {
     this.#size = [width && width + 2 * MARGIN, height && height + 2 * MARGIN];
   }
 
-  draw({ place, pins, grid, framing, seen }: Marks): void {
+  draw({ place, pixels: of, pins, grid, framing, seen }: Marks): void {
     const canvas = this.element;
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = this.#size.map((side) => Math.round(side * ratio)) as [number, number];
@@ -46,10 +48,9 @@ export class Cross {
     const xOf = (column: number) => margin + ((column - seen.left) / seen.width) * w;
     const yOf = (row: number) => margin + ((row - seen.top) / seen.height) * h;
     const { picture, pixels } = framing;
-    const pixel = [
-      ((picture.width / seen.width) * w) / pixels[0],
-      ((picture.height / seen.height) * h) / pixels[1],
-    ] as const;
+    const across = (picture.width / seen.width) * w;
+    const down = (picture.height / seen.height) * h;
+    const pixel = [across / pixels[0], down / pixels[1]] as const;
     const inside = (x: number, y: number) =>
       x > -pixel[0] / 2 && y > -pixel[1] / 2 && x < width + pixel[0] / 2 && y < height + pixel[1] / 2;
     pins.forEach((pin, i) => {
@@ -57,21 +58,21 @@ export class Cross {
       const [x, y] = [xOf(at.column), yOf(at.row)];
       if (inside(x, y)) drawPin(pen, x, y, i + 1, ratio, pixel);
     });
-    const at = middleIn(framing, place);
+    const at = middleIn({ ...framing, pixels: of }, place);
     const [x, y] = [xOf(at.column), yOf(at.row)];
     const strokes: (readonly [number, number, number, number])[] = [];
     if (inside(x, y)) {
+      const one = [across / of[0], down / of[1]] as const;
       // The arms begin outside the pixel, so that its colour can be seen.
-      const gap = pixel.map((side) => Math.max(4 * ratio, side / 2 + ratio)) as [number, number];
+      const gap = one.map((side) => Math.max(4 * ratio, side / 2 + ratio)) as [number, number];
       strokes.push(...arms(x, y, gap, ARM * ratio));
-      if (Math.min(...pixel) >= LARGE * ratio) {
-        strokes.push(...box(x - pixel[0] / 2, y - pixel[1] / 2, ...pixel));
+      if (Math.min(...one) >= LARGE * ratio) {
+        strokes.push(...box(x - one[0] / 2, y - one[1] / 2, ...one));
       }
     }
     if (grid) {
-      const cell = [(pixel[0] * pixels[0]) / grid[0], (pixel[1] * pixels[1]) / grid[1]] as const;
-      const column = Math.floor(((place.column + 0.5) * grid[0]) / pixels[0]);
-      const row = Math.floor(((place.row + 0.5) * grid[1]) / pixels[1]);
+      const cell = [across / grid[0], down / grid[1]] as const;
+      const { row, column } = carried(place, of, grid);
       const [x0, y0] = [xOf(picture.left) + column * cell[0], yOf(picture.top) + row * cell[1]];
       // A cell of which only a part is seen has the edge of what is seen for its own.
       const inX = (at: number) => Math.max(margin, Math.min(margin + w, at));

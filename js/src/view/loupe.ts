@@ -1,9 +1,8 @@
-import { toBytes } from "../map/bytes";
-import { blended, type Mix, mapAt, photoAt } from "./blend";
+import type { Rgb } from "./blend";
 import { make, setAttribute } from "./dom";
 import type { Place } from "./place";
-import type { Scene } from "./scene";
 import { put, Surface } from "./surface";
+import type { Point } from "./viewport";
 
 /** So many pixels of the picture on each side. */
 const SIDE = 15;
@@ -28,19 +27,20 @@ export class Loupe {
     this.element.hidden = !on;
   }
 
-  /** `at` is where the crosshair is, in fractions of what is seen. */
-  draw(scene: Scene, place: Place, at: { row: number; column: number }, mix: Mix, native: boolean): void {
-    if (!this.#on) return;
+  /** Pixels of a grid about a place; `at` is where that is, in fractions of what is seen. */
+  draw(
+    [width, height]: readonly [number, number],
+    place: Place,
+    at: Point,
+    colour: (row: number, column: number) => Rgb,
+  ): void {
     setAttribute(
       this.element,
       "data-corner",
       `${at.row < 0.5 ? "bottom" : "top"} ${at.column < 0.5 ? "right" : "left"}`,
     );
-    const { drawn, image, size } = scene;
-    const [width, height] = size;
     const data = this.#surface.image(SIDE, SIDE);
     const out = new Uint32Array(data.data.buffer);
-    const photo = toBytes(image);
     const half = (SIDE - 1) / 2;
     for (let y = 0, i = 0; y < SIDE; y++) {
       for (let x = 0; x < SIDE; x++, i++) {
@@ -50,8 +50,7 @@ export class Loupe {
           out[i] = 0;
           continue;
         }
-        const packed = drawn && mix.opacity > 0 ? mapAt(drawn, size, row, column, native) : 0;
-        const [r, g, b] = blended(photoAt(photo, size, row, column), packed, mix);
+        const [r, g, b] = colour(row, column);
         out[i] = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
       }
     }

@@ -1,7 +1,7 @@
 import { number3, percent, signed3 } from "../map/format";
 import type { Place } from "./place";
 import { type Drawn, positionIn, type Scene } from "./scene";
-import { decisive, isOfScore } from "./words";
+import { channelsAt, decisive, isOfScore } from "./words";
 
 /** What a map says at one place. */
 export interface Reading {
@@ -20,14 +20,6 @@ export function readingOf(drawn: Drawn, [across, down]: Scene["size"], place: Pl
   return { at, value, percentile: drawn.field.rank(at)?.percentile ?? null };
 }
 
-/** The place of a picture of another size that lies where `place` lies in this one. */
-export function carried(place: Place, from: Scene["size"], to: Scene["size"]): Place {
-  return {
-    row: Math.floor(((place.row + 0.5) * to[1]) / from[1]),
-    column: Math.floor(((place.column + 0.5) * to[0]) / from[0]),
-  };
-}
-
 /** A value of the map as it is shown: only a magnitude has no sign. */
 export function valueWords({ field }: Drawn, value: number): string {
   return field.sign === "absolute" ? number3(value) : signed3(value);
@@ -44,7 +36,7 @@ export function effectWord(
   { at, value }: Reading,
 ): string {
   if (Number.isNaN(value)) return "no number";
-  const { sign } = decisive(drawn, scene, at);
+  const { sign } = decisive(drawn, scene, channelsAt(drawn, at));
   if (!isOfScore(drawn.header)) return sign > 0 ? "positive" : sign < 0 ? "negative" : "zero";
   return sign > 0 ? "raises" : sign < 0 ? "lowers" : "neither";
 }

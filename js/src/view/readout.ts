@@ -1,28 +1,21 @@
 import { toBytes } from "../map/bytes";
 import { count, signed3 } from "../map/format";
-import { reduceChannels } from "../map/reduce";
+import { photoAt } from "./blend";
+import type { Fine } from "./detail";
 import { make, rootOf, setAttribute, setText } from "./dom";
 import type { Place } from "./place";
 import { strongerWords, valueWords } from "./reading";
 import { type Drawn, positionIn, type Scene } from "./scene";
-import { channelName, channelValue, places, signWords, unitExplained } from "./words";
+import { type Channels, channelName, channelsAt, places, signWords, unitExplained } from "./words";
 
 /** So many channels have a number each; of more it is said how many there are. */
 const CHANNELS = 8;
-
-/** What a map has at its own full resolution where only a reduced one travelled. */
-export interface Exact {
-  readonly row: number;
-  readonly column: number;
-  /** One number a channel. */
-  readonly channels: readonly number[];
-}
 
 /** Numbers at the crosshair. Its height depends on the map and never on the place. */
 export class Readout {
   readonly element: HTMLElement;
   /** Looks for a place in the parts of the map that are here at full resolution; set by whoever holds them. */
-  exact: ((place: Place) => Exact | null) | null = null;
+  fine: ((place: Place) => Fine | null) | null = null;
   readonly #row = numberInput("Row");
   readonly #column = numberInput("Column");
   readonly #swatch = make("span", { class: "swatch", "aria-hidden": "true" });
@@ -76,8 +69,9 @@ export class Readout {
       setAttribute(input, "title", `${name}${reduced}, 0 to ${last}`);
       if (rootOf(input).activeElement !== input || input.value !== "") write(input, value);
     }
-    this.#showPixel(scene, place);
-    this.#showValue(drawn, scene, place);
+    const fine = this.fine?.(place) ?? null;
+    this.#showPixel(scene, place, fine);
+    this.#showValue(drawn, scene, place, fine);
   }
 
   /** The reading in one sentence. */
@@ -94,49 +88,44 @@ export class Readout {
     write(this.#column, this.#place.column);
   }
 
-  #showPixel({ image, size: [width, height] }: Scene, place: Place): void {
+  #showPixel({ image, size }: Scene, { row, column }: Place, fine: Fine | null): void {
     const bytes = toBytes(image);
-    const at = 3 * (place.row * width + place.column);
-    const known = bytes !== null && bytes.length === 3 * width * height && at + 2 < bytes.length;
-    const rgb = known ? [...bytes.subarray(at, at + 3)] : null;
+    const fits = bytes?.length === 3 * size[0] * size[1];
+    const rgb = fine?.rgb ?? photoAt(fits ? bytes : null, size, row, column);
     this.#swatch.style.background = rgb ? `rgb(${rgb})` : "none";
     setText(this.#pixel, rgb ? rgb.join(" ") : "");
     setAttribute(this.#pixel, "data-value", rgb?.join(","));
   }
 
-  #showValue(drawn: Drawn | null, scene: Scene, place: Place): void {
+  #showValue(drawn: Drawn | null, scene: Scene, place: Place, fine: Fine | null): void {
     const at = drawn ? positionIn(drawn, scene.size, place) : -1;
-    const value = drawn?.field.values[at];
+    const value = fine?.value ?? drawn?.field.values[at];
     const rank = drawn?.field.rank(at) ?? null;
-    const none = value === undefined;
-    const exact = none ? null : (this.exact?.(place) ?? null);
-    const said = exact
-      ? reduceChannels(
-          Float32Array.from(exact.channels),
-          exact.channels.length,
-          scene.sign,
-          scene.reduction,
-        )[0]!
-      : value;
-    setText(this.#value, !drawn || said === undefined ? "–" : valueWords(drawn, said));
-    setAttribute(this.#value, "data-value", said);
-    setText(this.#unit, none || Number.isNaN(value) ? "" : (drawn?.header.unit ?? ""));
+    const known = drawn && value !== undefined ? drawn : null;
+    const channels: Channels = fine
+      ? (c) => fine.channels[c]!
+      : known
+        ? channelsAt(known, at)
+        : () => Number.NaN;
+    setText(this.#value, known ? valueWords(known, value!) : "–");
+    setAttribute(this.#value, "data-value", value);
+    setText(this.#unit, known && !Number.isNaN(value) ? known.header.unit : "");
     setAttribute(this.#unit, "title", drawn ? unitExplained(drawn.header) || null : null);
-    setText(this.#cell, drawn && !none ? gridWords(drawn, at, exact) : "");
-    setText(this.#sign, drawn && !none ? signWords(drawn, scene, at, value) : "");
+    setText(this.#cell, known ? gridWords(known, at, fine) : "");
+    setText(this.#sign, known ? signWords(known, scene, channels, value!) : "");
     setAttribute(this.#sign, "title", this.#sign.textContent || null);
     setText(
       this.#rank,
       drawn && rank
-        ? `rank ${count(rank.rank)} of ${places(drawn, rank.of)}, ${strongerWords(rank.percentile)}`
+        ? `rank ${count(rank.rank)} of ${places(drawn, rank.of)}${fine ? " of the reduced map" : ""}, ${strongerWords(rank.percentile)}`
         : "",
     );
     setAttribute(this.#rank, "data-value", rank?.rank);
     setAttribute(this.#rank, "data-percentile", rank?.percentile);
-    this.#showChannels(drawn, scene, at, exact);
+    this.#showChannels(drawn, scene, known && channels);
   }
 
-  #showChannels(drawn: Drawn | null, { info }: Scene, at: number, exact: Exact | null): void {
+  #showChannels(drawn: Drawn | null, { info }: Scene, of: Channels | null): void {
     const channels = drawn?.header.shape[0] ?? info.channels.length;
     // One channel is the value itself, said above.
     const shown = channels > 1 ? Math.min(channels, CHANNELS) : 0;
@@ -147,7 +136,7 @@ export class Readout {
     }
     for (let c = 0; c < shown; c++) {
       const [name, number] = [...this.#channels.children[c]!.children];
-      const value = exact?.channels[c] ?? (drawn && at >= 0 ? channelValue(drawn, c, at) : undefined);
+      const value = of?.(c);
       const called = channelName(info, drawn, c);
       setText(name!, called);
       setText(number!, value === undefined ? "–" : signed3(value));
@@ -165,9 +154,9 @@ export class Readout {
 function gridWords(
   { coarse, field: { width, height }, header }: Drawn,
   at: number,
-  exact: Exact | null,
+  fine: Fine | null,
 ): string {
-  if (exact) return `at row ${exact.row}, column ${exact.column} of the whole map`;
+  if (fine) return `at full resolution, row ${fine.row}, column ${fine.column}`;
   if (coarse) return `cell ${Math.floor(at / width)}, ${at % width} of ${height} × ${width}`;
   return header.reducedFrom ? "in the reduced picture" : "";
 }

@@ -11,7 +11,7 @@ import { MapLayer } from "./maplayer";
 import { Numbers, ROOM, type Written } from "./numbers";
 import { isPeeking } from "./peek";
 import { PhotoLayer } from "./photolayer";
-import { type Place, shapeOf } from "./place";
+import { carried, type Place, shapeOf } from "./place";
 import { covering, type Drawn, type Scene } from "./scene";
 import { short } from "./short";
 import { type Extent, type Point, pixelsSeen, placedIn, type Rect, seenBy } from "./viewport";
@@ -134,18 +134,25 @@ export class Stage {
   #drawMarks(): void {
     const shown = this.#shown;
     if (!shown) return;
-    const { scene, framing, seen, mix, native } = shown;
+    const { scene, framing, seen, detail } = shown;
     const { drawn } = scene;
-    const place = this.#place;
     const [width, height] = scene.size;
     const pins = scene.store.traits.pins.filter((pin) => pin.row < height && pin.column < width);
-    const grid = drawn?.coarse ? ([drawn.field.width, drawn.field.height] as const) : null;
-    this.#cross.draw({ place, pins, grid, framing, seen });
+    const cells = drawn?.coarse ? ([drawn.field.width, drawn.field.height] as const) : null;
+    // What is read is marked: where the full resolution is here, a pixel of that.
+    const fine = this.fineAt(this.#place);
+    const place = fine ?? this.#place;
+    const pixels = fine && detail ? detail.size : scene.size;
+    this.#cross.draw({ place, pixels, pins, grid: cells, framing, seen });
     if (!this.#loupe.on) return;
-    const at = middleIn(framing, place);
+    const at = middleIn({ ...framing, pixels }, place);
     const row = (at.row - seen.top) / seen.height;
     const column = (at.column - seen.left) / seen.width;
-    this.#loupe.draw(scene, place, { row, column }, mix, native);
+    const bytes = toBytes(scene.image);
+    this.#loupe.draw(pixels, place, { row, column }, (y, x) => {
+      const { photo, packed } = seenAt(shown, bytes, pixels, y, x);
+      return blended(photo, packed, shown.mix);
+    });
   }
 
   #writeNumbers(shown: Shown): void {
@@ -185,6 +192,25 @@ export class Stage {
   }
 }
 
+/** What is seen at a pixel of a grid over the picture. */
+function seenAt(
+  { scene, native, detail }: Shown,
+  bytes: Uint8Array | null,
+  grid: readonly [number, number],
+  row: number,
+  column: number,
+): { fine: Fine | null; photo: Rgb | null; packed: number } {
+  const { drawn, size } = scene;
+  const exact = { row: (row + 0.5) / grid[1], column: (column + 0.5) / grid[0] };
+  const place = { ...carried({ row, column }, grid, size), exact };
+  const fine = fineAt(detail, place, size);
+  return {
+    fine,
+    photo: fine?.rgb ?? photoAt(bytes, size, place.row, place.column),
+    packed: drawn ? mapAt(drawn, size, place.row, place.column, native, fine?.value) : 0,
+  };
+}
+
 /** Columns and rows of what numbers are written of. */
 function gridOf(
   { size }: Scene,
@@ -204,21 +230,14 @@ function writtenAt(
   row: number,
   column: number,
 ) {
-  const { scene, mix, native, detail } = shown;
-  const { drawn, size } = scene;
-  const place = {
-    row: Math.min(size[1] - 1, Math.floor(((row + 0.5) * size[1]) / grid[1])),
-    column: Math.min(size[0] - 1, Math.floor(((column + 0.5) * size[0]) / grid[0])),
-    exact: { row: (row + 0.5) / grid[1], column: (column + 0.5) / grid[0] },
-  };
-  const fine = fineAt(detail, place, size);
-  const photo: Rgb | null = fine?.rgb ?? photoAt(bytes, size, place.row, place.column);
+  const { scene, mix, detail } = shown;
+  const { drawn } = scene;
+  const { photo, fine, packed } = seenAt(shown, bytes, grid, row, column);
   if (!drawn || mix.opacity === 0) {
     return photo && { lines: photo.map(String), on: photo };
   }
   // A pixel of what travelled stands for several: its number is none of theirs.
   if (detail && !fine) return null;
   const value = fine ? fine.value : (drawn.field.values[row * grid[0] + column] ?? Number.NaN);
-  const packed = mapAt(drawn, size, place.row, place.column, native);
   return { lines: [short(value, scene.sign === "signed")], on: blended(photo, packed, mix) };
 }

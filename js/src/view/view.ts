@@ -97,7 +97,7 @@ class View {
       this.#announcer.say(() => this.#readout.words());
     };
     this.#readout = new Readout(signal, go);
-    this.#readout.exact = (place) => this.#stage.fineAt(place);
+    this.#readout.fine = (place) => this.#stage.fineAt(place);
     const [crosshair, help] = crosshairButton();
     const pin = make(
       "button",
@@ -267,10 +267,8 @@ class View {
     const strongest = drawn && strongestPlace(drawn, size);
     const place = this.#hover ?? this.#place ?? strongest ?? { row: height >> 1, column: width >> 1 };
     this.#place ??= strongest;
-    return {
-      row: Math.max(0, Math.min(height - 1, place.row)),
-      column: Math.max(0, Math.min(width - 1, place.column)),
-    };
+    const inside = (at: number, all: number) => Math.max(0, Math.min(all - 1, at));
+    return { ...place, row: inside(place.row, height), column: inside(place.column, width) };
   }
 
   #speak({ notice, store }: Scene): void {

@@ -74,12 +74,12 @@ export function keptWords(drawn: Drawn): string {
 }
 
 /** What more of the input at this place would do to the score; where a map is no derivative, what this place does. */
-export function signWords(drawn: Drawn, scene: Scene, at: number, value: number): string {
+export function signWords(drawn: Drawn, scene: Scene, channels: Channels, value: number): string {
   const score = shorten(drawn.names.score, 80);
   if (Number.isNaN(value)) {
     return drawn.coarse ? "This cell has no finite value" : "This pixel's value is not finite";
   }
-  const { channel, sign } = decisive(drawn, scene, at);
+  const { channel, sign } = decisive(drawn, scene, channels);
   if (!isOfScore(drawn.header)) return `${sign > 0 ? "Positive" : sign < 0 ? "Negative" : "Zero"} here`;
   const subject = subjectOf(drawn, scene.info, channel);
   if (sign === 0) return `${subject} neither raises nor lowers the ${score}`;
@@ -91,25 +91,25 @@ export function signWords(drawn: Drawn, scene: Scene, at: number, value: number)
 export function decisive(
   drawn: Drawn,
   { sign, reduction }: Pick<Scene, "sign" | "reduction">,
-  at: number,
+  channels: Channels,
 ): { channel: number | null; sign: number } {
-  const channels = drawn.header.shape[0];
-  const how = reductionFor(reduction, channels, sign);
+  const count = drawn.header.shape[0];
+  const how = reductionFor(reduction, count, sign);
   if (typeof how === "number" || how === "max") {
-    const channel = typeof how === "number" ? how : strongestChannel(drawn, at);
-    const value = channelValue(drawn, channel, at);
-    const one = channels > 1 && (value !== 0 || typeof how === "number");
+    const channel = typeof how === "number" ? how : strongestOf(count, channels);
+    const value = channels(channel);
+    const one = count > 1 && (value !== 0 || typeof how === "number");
     return { channel: one ? channel : null, sign: Math.sign(value) };
   }
   let sum = 0;
-  for (let c = 0; c < channels; c++) sum += channelValue(drawn, c, at);
+  for (let c = 0; c < count; c++) sum += channels(c);
   return { channel: null, sign: Math.sign(Math.fround(sum)) };
 }
 
-function strongestChannel(drawn: Drawn, at: number): number {
+function strongestOf(count: number, channels: Channels): number {
   let strongest = 0;
-  for (let c = 1; c < drawn.header.shape[0]; c++) {
-    if (Math.abs(channelValue(drawn, c, at)) > Math.abs(channelValue(drawn, strongest, at))) strongest = c;
+  for (let c = 1; c < count; c++) {
+    if (Math.abs(channels(c)) > Math.abs(channels(strongest))) strongest = c;
   }
   return strongest;
 }
@@ -145,8 +145,11 @@ function isLight({ unit }: Header): boolean {
   return unit === "" || unit.endsWith(" per full-scale pixel");
 }
 
-export function channelValue(drawn: Drawn, channel: number, at: number): number {
-  return drawn.loaded.values[channel * drawn.field.values.length + at] ?? Number.NaN;
+/** The value of each channel at one place. */
+export type Channels = (channel: number) => number;
+
+export function channelsAt({ loaded, field }: Drawn, at: number): Channels {
+  return (channel) => loaded.values[channel * field.values.length + at] ?? Number.NaN;
 }
 
 /** "R", or "channel 4" where channels have but numbers. */
