@@ -4,7 +4,7 @@ import { enlargeWindow, paintSmooth } from "../src/map/enlarge";
 import { Field } from "../src/map/field";
 import { decodeHalf } from "../src/map/half";
 import { histogram } from "../src/map/histogram";
-import { paint, paintedSize, paintValues, paintWindow, type Window } from "../src/map/paint";
+import { entriesOf, paint, paintedSize, paintValues, paintWindow, type Window } from "../src/map/paint";
 import { strongestPlaces } from "../src/map/places";
 import { reduceChannels, SIGNS } from "../src/map/reduce";
 import { gradientMap, pack } from "./fake";
@@ -69,8 +69,10 @@ const map = Field.from(values, shape, "signed");
 const table = tableFor("signed");
 const level = map.level(99);
 const reduced = reduceChannels(values, 3, "signed");
-time("1024 x 1024: a tile's values, unsorted", (i) =>
-  paintValues(reduced, level, level * 0.01 * i, "signed", table, out),
+const entered = entriesOf(reduced, level, "signed");
+time("1024 x 1024: entries of tiles", () => entriesOf(reduced, level, "signed"));
+time("1024 x 1024: drag the threshold over tiles", (i) =>
+  paintValues(reduced, entered, level, level * 0.01 * i, "signed", table, out),
 );
 time("1024 x 1024: histogram of 128 bins", () => histogram(map, 128, level));
 time("1024 x 1024: five strongest places", () => strongestPlaces(map, 5), 10, 3);

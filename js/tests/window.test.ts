@@ -3,7 +3,15 @@ import { gradientMap, random } from "../dev/fake";
 import { tableFor } from "../src/map/colour";
 import { enlarge, paintEnlarged, paintSmooth } from "../src/map/enlarge";
 import { Field } from "../src/map/field";
-import { paint, paintedSize, paintValues, paintWindow, samples, type Window } from "../src/map/paint";
+import {
+  entriesOf,
+  paint,
+  paintedSize,
+  paintValues,
+  paintWindow,
+  samples,
+  type Window,
+} from "../src/map/paint";
 import { reduceChannels, SIGNS } from "../src/map/reduce";
 import { pictureOf } from "./reference";
 
@@ -100,11 +108,20 @@ describe.each(SIGNS)("a window of a %s map", (sign) => {
   });
 
   it("is the same from values that were never sorted", () => {
+    const reduced = field.values.subarray(0, 2000);
+    const out = new Uint32Array(reduced.length);
+    expect(reduceChannels(values, 3, sign).subarray(0, 2000)).toEqual(reduced);
     const level = field.level(99);
-    const { cut } = field.keep(30);
-    const out = new Uint32Array(field.values.length);
-    paintValues(reduceChannels(values, 3, sign), level, cut, sign, table, out);
-    expect(out).toEqual(pictureOf(field.values, sign, level, cut, table));
+    const cuts = [100, 99, 30, 5, 0.1, 0].map((percent) => field.keep(percent).cut);
+    for (const one of [level, 2 * field.largest, 0]) {
+      const found = entriesOf(reduced, one, sign);
+      // Also a cut of nothing, one that lies between two entries, and one beyond the end of the colours.
+      for (const cut of [...cuts, 0, level / 3, level, 1.5 * level]) {
+        paintValues(reduced, found, one, cut, sign, table, out);
+        const right = pictureOf(reduced, sign, one, cut, table);
+        expect(out.findIndex((colour, i) => colour !== right[i])).toBe(-1);
+      }
+    }
   });
 });
 

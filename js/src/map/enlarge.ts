@@ -137,12 +137,12 @@ export function whole(width: number, height: number): Window {
 }
 
 /** The rows and columns of a map's cells in which the painted pixels of a window of the picture lie. */
-export function cellsIn(field: Field, [width, height]: Size, { top, left, ...window }: Window) {
-  const along = (from: number, length: number, cells: number, pixels: number) =>
-    samples(from, length, window.step).map((place) => cellAt(place, cells, pixels));
+export function cellsIn(field: Field, [width, height]: Size, window: Window) {
+  const along = (places: Int32Array, cells: number, pixels: number) =>
+    places.map((place) => cellAt(place, cells, pixels));
   return {
-    rows: along(top, window.height, field.height, height),
-    columns: along(left, window.width, field.width, width),
+    rows: along(samples(window.top, window.height, window.step), field.height, height),
+    columns: along(samples(window.left, window.width, window.step), field.width, width),
   };
 }
 

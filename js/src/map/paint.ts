@@ -69,42 +69,65 @@ export function paintWindow(
     let bins: Uint16Array = gathered;
     if (contiguous) bins = index.subarray(start + columns[0]!, start + columns[0]! + across);
     else for (let x = 0; x < across; x++) bins[x] = index[start + columns[x]!]!;
-    const row = out.subarray(i, i + across);
-    let left = 0;
-    for (let x = 0; x < across; x++) {
-      const colour = colours[bins[x]!]!;
-      row[x] = colour;
-      // Only noted here: a colour that is worked out in this loop would make all of it slower.
-      if (colour === MIXED) open[left++] = x;
-    }
-    for (let k = 0; k < left; k++) {
-      const x = open[k]!;
-      row[x] = colourOf(field.values[start + columns[x]!]!, level, cut, field.sign, table);
-    }
+    paintRow(bins, colours, out.subarray(i, i + across), open, (x) =>
+      colourOf(field.values[start + columns[x]!]!, level, cut, field.sign, table),
+    );
   }
 }
 
-/** Writes the pixels of reduced values that no field was made of, such as a tile's: the colours are the same. */
+/** Writes pixels by a table of colours; `mixed` has those whose colour is not said there. */
+function paintRow(
+  index: Uint16Array,
+  colours: Uint32Array,
+  out: Uint32Array,
+  open: Int32Array,
+  mixed: (x: number) => number,
+): void {
+  let left = 0;
+  for (let x = 0; x < out.length; x++) {
+    const colour = colours[index[x]!]!;
+    out[x] = colour;
+    // Only noted here: a colour that is worked out in this loop would make all of it slower.
+    if (colour === MIXED) open[left++] = x;
+  }
+  for (let k = 0; k < left; k++) out[open[k]!] = mixed(open[k]!);
+}
+
+/** The entry of each of some reduced values; `NONE` where there is no number. */
+export function entriesOf(values: Float32Array, level: number, sign: Sign): Uint16Array {
+  const found = new Uint16Array(values.length);
+  entries(values, level, sign, found);
+  for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i]!)) found[i] = NONE;
+  return found;
+}
+
+/** More than a table has entries. */
+const NONE = 300;
+
+/**
+ * Writes the pixels of reduced values that no field was made of, such as a tile's, with their entries: the colours are the
+ * same. Magnitudes and entries run one way, so that only an entry in which the cut lies is looked at value by value.
+ */
 export function paintValues(
   values: Float32Array,
+  found: Uint16Array,
   level: number,
   cut: number,
   sign: Sign,
   table: Table,
   out: Uint32Array,
 ): void {
-  const { packed } = table;
-  const found = new Uint16Array(Math.min(BLOCK, values.length));
-  for (let from = 0; from < values.length; from += BLOCK) {
-    const block = values.subarray(from, from + BLOCK);
-    entries(block, level, sign, found);
-    for (let i = 0; i < block.length; i++)
-      out[from + i] = Math.abs(block[i]!) >= cut ? packed[found[i]!]! : 0;
-  }
+  const colours = new Uint32Array(NONE + 1);
+  const high = entry(cut, level, sign);
+  const low = sign === "signed" ? entry(-cut, level, sign) : -1;
+  table.packed.forEach((colour, one) => {
+    if (one > high || one < low || cut === 0) colours[one] = colour;
+    else if (one === high || one === low) colours[one] = MIXED;
+  });
+  paintRow(found, colours, out, new Int32Array(out.length), (i) =>
+    colourOf(values[i]!, level, cut, sign, table),
+  );
 }
-
-/** Values that are handled together, so that what is in between stays in the cache. */
-const BLOCK = 4096;
 
 /** The colour of a value as a canvas stores it; 0, which is nothing at all, where it is hidden or no number. */
 export function colourOf(value: number, level: number, cut: number, sign: Sign, table: Table): number {

@@ -79,9 +79,7 @@ export class Store {
     return () => {
       for (const off of this.#models.get(model) ?? []) off();
       this.#models.delete(model);
-      if (this.#models.size > 0) return;
-      clearTimeout(this.#soon);
-      this.protocol.dispose();
+      if (this.#models.size === 0) this.protocol.dispose();
     };
   }
 
@@ -264,7 +262,7 @@ export class Store {
 
   /** Saves at once what would be saved soon. */
   settle(): void {
-    if (this.#soon !== undefined) this.save();
+    if (this.#soon) this.save();
   }
 
   undo(): void {

@@ -1,5 +1,6 @@
 import type { Field } from "../map/field";
 import { colourOf } from "../map/paint";
+import type { Place } from "./place";
 import { type Drawn, positionIn, type Scene } from "./scene";
 
 export type Rgb = readonly [number, number, number];
@@ -18,8 +19,7 @@ const NOTHING: Rgb = [128, 128, 128];
 export function photoAt(
   bytes: Uint8Array | null,
   [width]: Scene["size"],
-  row: number,
-  column: number,
+  { row, column }: Place,
 ): Rgb | null {
   const i = 3 * (row * width + column);
   return bytes && i + 2 < bytes.length ? [bytes[i]!, bytes[i + 1]!, bytes[i + 2]!] : null;
@@ -29,21 +29,20 @@ export function photoAt(
 export function mapAt(
   drawn: Drawn,
   size: Scene["size"],
-  row: number,
-  column: number,
+  place: Place,
   native: boolean,
   fine?: number,
 ): number {
   const { field, level, kept, table } = drawn;
-  const own = fine ?? field.values[positionIn(drawn, size, { row, column })]!;
+  const own = fine ?? field.values[positionIn(drawn, size, place)]!;
   // A cell is shown or hidden as a whole.
   if (field.zero || !(Math.abs(own) >= kept.cut)) return 0;
-  const value = drawn.coarse && !native && fine === undefined ? between(field, size, row, column) : own;
+  const value = drawn.coarse && !native && fine === undefined ? between(field, size, place) : own;
   return colourOf(value, level, 0, field.sign, table);
 }
 
 /** The value of a coarse map at one pixel: what `enlarge` has there, without what that keeps for the next drawing. */
-function between(field: Field, [width, height]: Scene["size"], row: number, column: number): number {
+function between(field: Field, [width, height]: Scene["size"], { row, column }: Place): number {
   const along = (at: number, pixels: number, cells: number) => {
     const from = Math.max(0, Math.min(cells - 1, ((at + 0.5) * cells) / pixels - 0.5));
     const low = Math.floor(from);

@@ -14,8 +14,8 @@ type Strokes = readonly (readonly [x0: number, y0: number, x1: number, y1: numbe
 
 export interface Marks {
   readonly place: Place;
-  /** The columns and rows among which that is one. */
-  readonly pixels: readonly [number, number];
+  /** The framing of the pixels of which that is one. */
+  readonly own: Framing;
   readonly pins: readonly Place[];
   /** Columns and rows of the map where it is coarser than the picture. */
   readonly grid: readonly [number, number] | null;
@@ -33,7 +33,7 @@ export class Cross {
     this.#size = [width && width + 2 * MARGIN, height && height + 2 * MARGIN];
   }
 
-  draw({ place, pixels: of, pins, grid, framing, seen }: Marks): void {
+  draw({ place, own, pins, grid, framing, seen }: Marks): void {
     const canvas = this.element;
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = this.#size.map((side) => Math.round(side * ratio)) as [number, number];
@@ -58,11 +58,11 @@ export class Cross {
       const [x, y] = [xOf(at.column), yOf(at.row)];
       if (inside(x, y)) drawPin(pen, x, y, i + 1, ratio, pixel);
     });
-    const at = middleIn({ ...framing, pixels: of }, place);
+    const at = middleIn(own, place);
     const [x, y] = [xOf(at.column), yOf(at.row)];
     const strokes: (readonly [number, number, number, number])[] = [];
     if (inside(x, y)) {
-      const one = [across / of[0], down / of[1]] as const;
+      const one = [across / own.pixels[0], down / own.pixels[1]] as const;
       // The arms begin outside the pixel, so that its colour can be seen.
       const gap = one.map((side) => Math.max(4 * ratio, side / 2 + ratio)) as [number, number];
       strokes.push(...arms(x, y, gap, ARM * ratio));
@@ -72,7 +72,7 @@ export class Cross {
     }
     if (grid) {
       const cell = [across / grid[0], down / grid[1]] as const;
-      const { row, column } = carried(place, of, grid);
+      const { row, column } = carried(place, own.pixels, grid);
       const [x0, y0] = [xOf(picture.left) + column * cell[0], yOf(picture.top) + row * cell[1]];
       // A cell of which only a part is seen has the edge of what is seen for its own.
       const inX = (at: number) => Math.max(margin, Math.min(margin + w, at));

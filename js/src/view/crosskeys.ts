@@ -66,7 +66,7 @@ export function crosshairKeys(
     const { key } = event;
     const to = movedBy(event, actions.place(), actions.size());
     if (to) actions.move(to);
-    else if (Object.hasOwn(keys, key)) keys[key]!(event);
+    else if (keys[key]) keys[key](event);
     else {
       const best = /^[1-5]$/.test(key) ? store.info.prediction[Number(key) - 1] : undefined;
       if (best) store.choose({ index: best.index });

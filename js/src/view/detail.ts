@@ -40,19 +40,20 @@ export function detailOf(
   if ((screen * picture.width) / seen.width / field.width < WORTH) return null;
   const size = [from[1], from[0]] as const;
   const part = pixelsSeen(picture, size, seen);
-  const middle = [part.left + part.width / 2, part.top + part.height / 2] as const;
-  const wanted: (Area & { far: number })[] = [];
+  const wanted: Area[] = [];
   for (let top = SIDE * Math.floor(part.top / SIDE); top < part.top + part.height; top += SIDE) {
     for (let left = SIDE * Math.floor(part.left / SIDE); left < part.left + part.width; left += SIDE) {
       const height = Math.min(SIDE, size[1] - top);
       const width = Math.min(SIDE, size[0] - left);
-      const far = Math.hypot(left + width / 2 - middle[0], top + height / 2 - middle[1]);
-      wanted.push({ top, left, height, width, far });
+      wanted.push({ top, left, height, width });
     }
   }
   // What is in the middle is looked at first.
-  wanted.sort((a, b) => a.far - b.far);
-  const pieces = wanted.flatMap(({ far: _, ...area }): Piece[] => {
+  const x = part.left + part.width / 2;
+  const y = part.top + part.height / 2;
+  const far = ({ top, left, height, width }: Area) => Math.hypot(left + width / 2 - x, top + height / 2 - y);
+  wanted.sort((a, b) => far(a) - far(b));
+  const pieces = wanted.flatMap((area): Piece[] => {
     const { top, left, height, width } = area;
     const loaded = scene.store.tiles.get(header.key, top, left, height, width);
     const fits = loaded?.tile.height === height && loaded.tile.width === width;

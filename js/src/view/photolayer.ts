@@ -76,28 +76,25 @@ export class PhotoLayer {
       this.#state = [];
     }
     const pixels = this.#pixels;
-    if (pixels && detail?.pieces.some((one) => one.loaded.tile.picture)) {
-      this.#drawFine(pixels, framing, seen, detail, screen);
+    const { picture } = framing;
+    const fine = detail?.pieces.some((one) => one.loaded.tile.picture) ? detail : null;
+    const grid = fine?.size ?? size;
+    const step = fine ? stepFor(picture, grid, seen, screen.width, MOST) : 1;
+    const part = pixelsSeen(picture, grid, seen, step);
+    this.#surface.place(picture, grid, part, seen, screen.width);
+    if (pixels && fine) {
+      this.#state = [];
+      const coarse = new Uint32Array(pixels.data.buffer);
+      this.#surface.paint(part, fine.pieces, [pixels, ...grid], (one, out) =>
+        gather(out, one, fine, coarse, size, ({ loaded }) => coloursOf(loaded)),
+      );
       return;
     }
-    const part = pixelsSeen(framing.picture, size, seen);
-    this.#surface.place(framing.picture, size, part, seen, screen.width);
     const state = [pixels, part.top, part.left, part.across, part.down];
     if (same(state, this.#state)) return;
     this.#state = state;
     if (pixels) this.#surface.pen(part.across, part.down)?.putImageData(pixels, -part.left, -part.top);
     else this.element.width = part.across;
-  }
-
-  #drawFine(pixels: ImageData, { picture }: Framing, seen: Rect, detail: Detail, screen: Extent): void {
-    const { size, pieces } = detail;
-    const part = pixelsSeen(picture, size, seen, stepFor(picture, size, seen, screen.width, MOST));
-    this.#surface.place(picture, size, part, seen, screen.width);
-    this.#state = [];
-    const grid = [pixels.width, pixels.height] as const;
-    this.#surface.paint(part, pieces, [pixels, ...size], (one, out) =>
-      gather(out, one, detail, new Uint32Array(pixels.data.buffer), grid, ({ loaded }) => coloursOf(loaded)),
-    );
   }
 }
 

@@ -56,7 +56,9 @@ export function gather<P extends Pixels>(
   grid: readonly [number, number],
   pixelsOf: (piece: Piece) => P | null,
 ): void {
-  const fine = pieces.map((piece) => [piece, pixelsOf(piece)] as const);
-  if (!whole || fine.some(([, pixels]) => !pixels)) sample(out, part, size, grid, coarse);
-  for (const [piece, pixels] of fine) if (pixels) copyPiece(piece, pixels, part, out);
+  if (!whole || !pieces.every(pixelsOf)) sample(out, part, size, grid, coarse);
+  for (const piece of pieces) {
+    const pixels = pixelsOf(piece);
+    if (pixels) copyPiece(piece, pixels, part, out);
+  }
 }

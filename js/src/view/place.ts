@@ -45,12 +45,10 @@ export function finePlace(
   size: readonly [number, number],
   fine: readonly [number, number],
 ): Place {
-  const { exact } = place;
-  const middle = carried(place, size, fine);
-  // A place that was moved since, or is of another picture, is no longer where the pointer was.
-  const near = (at: number, pixel: number, pixels: number) => Math.abs(at * pixels - pixel - 0.5) < 0.501;
-  if (!exact || !near(exact.row, place.row, size[1]) || !near(exact.column, place.column, size[0]))
-    return middle;
+  const { exact, row, column } = place;
   const on = (at: number, pixels: number) => Math.max(0, Math.min(pixels - 1, Math.floor(at * pixels)));
-  return { row: on(exact.row, fine[1]), column: on(exact.column, fine[0]) };
+  // A place that was moved since, or is of another picture, is no longer where the pointer was.
+  return exact && on(exact.row, size[1]) === row && on(exact.column, size[0]) === column
+    ? { row: on(exact.row, fine[1]), column: on(exact.column, fine[0]) }
+    : carried(place, size, fine);
 }

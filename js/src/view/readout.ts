@@ -88,10 +88,10 @@ export class Readout {
     write(this.#column, this.#place.column);
   }
 
-  #showPixel({ image, size }: Scene, { row, column }: Place, fine: Fine | null): void {
+  #showPixel({ image, size }: Scene, place: Place, fine: Fine | null): void {
     const bytes = toBytes(image);
     const fits = bytes?.length === 3 * size[0] * size[1];
-    const rgb = fine?.rgb ?? photoAt(fits ? bytes : null, size, row, column);
+    const rgb = fine?.rgb ?? photoAt(fits ? bytes : null, size, place);
     this.#swatch.style.background = rgb ? `rgb(${rgb})` : "none";
     setText(this.#pixel, rgb ? rgb.join(" ") : "");
     setAttribute(this.#pixel, "data-value", rgb?.join(","));

@@ -143,9 +143,10 @@ export class Stage {
     const fine = this.fineAt(this.#place);
     const place = fine ?? this.#place;
     const pixels = fine && detail ? detail.size : scene.size;
-    this.#cross.draw({ place, pixels, pins, grid: cells, framing, seen });
+    const own = { ...framing, pixels };
+    this.#cross.draw({ place, own, pins, grid: cells, framing, seen });
     if (!this.#loupe.on) return;
-    const at = middleIn({ ...framing, pixels }, place);
+    const at = middleIn(own, place);
     const row = (at.row - seen.top) / seen.height;
     const column = (at.column - seen.left) / seen.width;
     const bytes = toBytes(scene.image);
@@ -206,8 +207,8 @@ function seenAt(
   const fine = fineAt(detail, place, size);
   return {
     fine,
-    photo: fine?.rgb ?? photoAt(bytes, size, place.row, place.column),
-    packed: drawn ? mapAt(drawn, size, place.row, place.column, native, fine?.value) : 0,
+    photo: fine?.rgb ?? photoAt(bytes, size, place),
+    packed: drawn ? mapAt(drawn, size, place, native, fine?.value) : 0,
   };
 }
 

@@ -90,24 +90,28 @@ function move(
   const { across, down, step } = to;
   const x = (to.left - from.left) / step;
   const y = (to.top - from.top) / step;
-  const gone = old.some((one) => !pieces.includes(one) && partOf(one, to));
+  const gone = old.some((one) => !pieces.includes(one) && some(partOf(one, to)));
   const other = from.across !== across || from.down !== down || from.step !== step;
   if (gone || other || Math.abs(x) >= across || Math.abs(y) >= down) return [to];
   // Rows follow one another: what leaves a row at one end lands in the next where the strip at the other end is painted.
   const by = y * across + x;
   if (by > 0) out.copyWithin(0, by);
   else if (by < 0) out.copyWithin(-by, 0, by);
-  const missing: (Part | null)[] = [];
-  if (y !== 0) missing.push(within(to, 0, y > 0 ? down - y : 0, across, y > 0 ? down : -y));
-  if (x !== 0) missing.push(within(to, x > 0 ? across - x : 0, 0, x > 0 ? across : -x, down));
-  for (const piece of pieces) if (!old.includes(piece)) missing.push(partOf(piece, to));
-  return missing.filter((one) => one !== null);
+  return [
+    within(to, 0, y > 0 ? down - y : 0, across, y > 0 ? down : -y),
+    within(to, x > 0 ? across - x : 0, 0, x > 0 ? across : -x, down),
+    ...pieces.filter((one) => !old.includes(one)).map((one) => partOf(one, to)),
+  ].filter(some);
 }
 
-/** The drawn pixels of a part that lie in an area; null where none does. */
-function partOf(area: Area, part: Part): Part | null {
+function some({ across, down }: Part): boolean {
+  return across > 0 && down > 0;
+}
+
+/** The drawn pixels of a part that lie in an area. */
+function partOf(area: Area, part: Part): Part {
   const { x0, y0, x1, y1 } = overlap(area, part);
-  return x1 > x0 && y1 > y0 ? within(part, x0, y0, x1, y1) : null;
+  return within(part, x0, y0, x1, y1);
 }
 
 function within({ top, left, step }: Part, x0: number, y0: number, x1: number, y1: number): Part {
