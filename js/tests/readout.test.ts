@@ -149,7 +149,7 @@ describe("the readout", () => {
       const i = 32 * row + column;
       const colour = i % 251;
       return [
-        `at full resolution, row ${row}, column ${column}`,
+        `row ${row}, column ${column} at full resolution`,
         i % 2 ? -i : i,
         [colour, colour, colour].join(),
       ];
@@ -160,14 +160,14 @@ describe("the readout", () => {
     expect(await point(12.5 * 14.5, 12.5 * 10.5)).toEqual(at(10, 14));
     expect(field(page, "sign")).toContain("raises");
     expect(await point(12.5 * 12.5, 12.5 * 8.5)).toEqual(at(8, 12));
-    expect(field(page, "rank")).toContain("of 64 pixels of the reduced map");
+    expect(field(page, "rank")).toContain("of 64 reduced pixels");
     expect(await point(400, 400)).toEqual(at(31, 31));
     // A place that is typed is a pixel of what travelled, read in its middle.
     const row = page.find<HTMLInputElement>("input[type=number]");
     row.value = "2";
     row.dispatchEvent(new Event("input"));
     await frame();
-    expect(field(page, "cell")).toBe("at full resolution, row 10, column 30");
+    expect(field(page, "cell")).toBe("row 10, column 30 at full resolution");
     vi.restoreAllMocks();
   });
 });

@@ -71,6 +71,7 @@ def between(first: float, last: float, count: int = 70) -> list[float]:
 WHOLE = "side=1024"
 ZOOMED = "side=1024&channels=1&full=4096&zoom=6&row=0.4&column=0.4"
 HELD = "side=4096&channels=1&zoom=6&row=0.4&column=0.4"
+COARSE = "side=4096&grid=14&zoom=6&row=0.4&column=0.4"
 DRAGS = {
     "threshold": between(100, 1),
     "clip": between(100, 80),
@@ -80,7 +81,11 @@ DRAGS = {
 
 
 @pytest.mark.parametrize("drag", DRAGS)
-@pytest.mark.parametrize("shown", [WHOLE, ZOOMED, HELD], ids=["1024-whole", "4096-in-parts", "4096-zoomed"])
+@pytest.mark.parametrize(
+    "shown",
+    [WHOLE, ZOOMED, HELD, COARSE],
+    ids=["1024-whole", "4096-in-parts", "4096-zoomed", "coarse-and-smooth"],
+)
 def test_a_drag_leaves_room_in_each_frame(page: Page, shown: str, drag: str) -> None:
     page.goto(f"{PAGE.as_uri()}?measure&{shown}")
     page.wait_for_function("window.theModel && document.querySelector('.view').firstElementChild")
@@ -93,6 +98,35 @@ def test_a_drag_leaves_room_in_each_frame(page: Page, shown: str, drag: str) -> 
     print(f"\n{shown} {drag}: median {median:.1f} ms, p95 {p95:.1f} ms, {len(times)} frames")
     assert median <= SLACK * MEDIAN
     assert p95 <= SLACK * P95
+
+
+PAN = """async (values) => {
+  const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+  for (const value of values) {
+    theModel.set("viewport", value);
+    await frame();
+    await frame();
+  }
+}"""
+
+WHOLLY_SHOWN = """() => /at full resolution/.test(
+  document.querySelector(".view").firstElementChild.shadowRoot.querySelector("[data-field=seen]").textContent)"""
+
+
+@pytest.mark.parametrize("shown", [ZOOMED, COARSE], ids=["4096-in-parts", "coarse-and-smooth"])
+def test_a_pan_ends_in_the_picture_that_is_drawn_there_at_once(page: Page, shown: str) -> None:
+    path = [[6, 0.4 + 0.03 * (i % 4) - 0.01 * i, 0.4 + 0.013 * i] for i in range(12)]
+    found = []
+    for steps in (path, path[-1:]):
+        page.goto(f"{PAGE.as_uri()}?{shown}")
+        page.wait_for_function("window.theModel && document.querySelector('.view').firstElementChild")
+        page.evaluate(PAN, steps)
+        if shown == ZOOMED:
+            page.wait_for_function(WHOLLY_SHOWN)
+        page.evaluate(PAN, [])
+        page.wait_for_timeout(200)
+        found.append(page.evaluate(HASHES))
+    assert found[0] == found[1]
 
 
 def test_twenty_widgets_are_right_after_scrolling_away_and_back(page: Page) -> None:

@@ -117,7 +117,7 @@ export class Readout {
     setText(
       this.#rank,
       drawn && rank
-        ? `rank ${count(rank.rank)} of ${places(drawn, rank.of)}${fine ? " of the reduced map" : ""}, ${strongerWords(rank.percentile)}`
+        ? `rank ${count(rank.rank)} of ${fine ? `${count(rank.of)} reduced pixels` : places(drawn, rank.of)}, ${strongerWords(rank.percentile)}`
         : "",
     );
     setAttribute(this.#rank, "data-value", rank?.rank);
@@ -156,7 +156,7 @@ function gridWords(
   at: number,
   fine: Fine | null,
 ): string {
-  if (fine) return `at full resolution, row ${fine.row}, column ${fine.column}`;
+  if (fine) return `row ${fine.row}, column ${fine.column} at full resolution`;
   if (coarse) return `cell ${Math.floor(at / width)}, ${at % width} of ${height} × ${width}`;
   return header.reducedFrom ? "in the reduced picture" : "";
 }
