@@ -10,13 +10,14 @@ import {
   SILENCE,
 } from "../src/state/protocol";
 
-type Sent = { kind: string; req: string; seq?: number; visible?: boolean };
+type Sent = { kind: string; req: string; seq?: number; visible?: boolean; page?: string; keep?: boolean };
 
 class World implements Ends {
   sent: Sent[] = [];
   ends: { req: string; kind: string }[] = [];
   partials = 0;
   alive = true;
+  visible = true;
   timers: { at: number; action: () => void }[] = [];
   time = 0;
   protocol = new Protocol(this, () => 100);
@@ -39,7 +40,7 @@ class World implements Ends {
     for (const one of due) one.action();
   }
   drawn(action: (visible: boolean) => void): void {
-    action(true);
+    action(this.visible);
   }
   changed(): void {}
   partial(): void {
@@ -139,6 +140,25 @@ describe("one request", () => {
     expect(world.ends.length).toBeLessThanOrEqual(1);
   });
 
+  it("tells the kernel when what nobody could see can be seen, and only then", () => {
+    world.protocol.seen();
+    world.ask(1);
+    const { req } = world;
+    world.protocol.receive(partial(req, 4), BYTES);
+    world.protocol.seen();
+    world.visible = false;
+    world.protocol.receive(partial(req, 5), BYTES);
+    world.protocol.seen();
+    world.protocol.seen();
+    const acks = world.sent.filter((one) => one.kind === "ack");
+    expect(acks.map((one) => [one.seq, one.visible])).toEqual([
+      [4, true],
+      [5, false],
+      [5, true],
+    ]);
+    expect(new Set(acks.map((one) => one.page)).size).toBe(1);
+  });
+
   it("acknowledges each partial once and takes none out of order", () => {
     world.ask(1);
     const { req } = world;
@@ -161,6 +181,100 @@ describe("one request", () => {
     world.ask(3);
     expect(world.ends.map((one) => one.kind)).toEqual(["gone", "gone"]);
     expect(world.protocol.flight).toBeNull();
+  });
+});
+
+const run = (req: string, index = 7) => ({ req, want: wanted(index) });
+
+describe("a run that Python announces", () => {
+  // What is in flight here, what is announced, what is in flight then.
+  it.each([
+    ["nothing", "p1", "p1"],
+    ["nothing", null, null],
+    ["p1", "p1", "p1"],
+    ["p1", "p2", "p2"],
+    ["own, sent", "p1", "own"],
+    ["own, waiting", "p1", "own"],
+    ["own, computing", "p1", "own"],
+    ["own, stopping", "p1", "own"],
+    ["own, computing", null, "own"],
+  ])("%s, %s: %s", (before, announced, after) => {
+    if (before === "p1") world.protocol.follow(run("p1"));
+    else if (before !== "nothing") world.ask(1);
+    const own = world.protocol.flight?.req ?? "";
+    if (before === "own, waiting") world.pass(SILENCE);
+    if (before === "own, computing") world.protocol.receive({ kind: "accepted", req: own });
+    if (before === "own, stopping") world.protocol.stop();
+    const sent = world.sent.length;
+    world.protocol.follow(announced === null ? null : run(announced));
+    expect(world.protocol.flight?.req ?? null).toBe(after === "own" ? own : after);
+    expect(world.sent).toHaveLength(sent);
+  });
+
+  // The messages that may come under its name, and whether it is followed on.
+  it.each([
+    ["accepted", "computing"],
+    ["progress", "computing"],
+    ["partial", "computing"],
+    ["done", null],
+    ["cancelled", null],
+    ["error", null],
+    ["nonsense", "computing"],
+  ])("%s: %s", (kind, after) => {
+    world.protocol.follow(run("p1"));
+    const more = { req: "p1", done: 3, total: 9, seconds: 0.5, key: "k", message: "m" };
+    world.protocol.receive(kind === "partial" ? partial("p1", 3) : { kind, ...more }, BYTES);
+    expect(world.protocol.flight?.phase ?? null).toBe(after);
+    expect(world.partials).toBe(kind === "partial" ? 1 : 0);
+    if (kind === "progress" || kind === "partial") {
+      expect([world.protocol.flight!.done, world.protocol.flight!.total]).toEqual([3, 9]);
+    }
+    expect(world.sent.map((one) => one.kind)).toEqual(kind === "partial" ? ["ack"] : []);
+    if (after !== null) return;
+    expect(world.ends).toEqual([{ req: "p1", kind }]);
+    // Its announcement may be taken back later than its end is told.
+    world.protocol.follow(run("p1"));
+    expect(world.protocol.flight).toBeNull();
+  });
+
+  it("is no longer heard of when a newer one is announced", () => {
+    world.protocol.follow(run("p1"));
+    world.protocol.follow(run("p2"));
+    world.protocol.receive(partial("p1", 1), BYTES);
+    world.protocol.receive({ kind: "done", req: "p1", key: "k" });
+    expect([world.partials, world.protocol.flight?.req]).toEqual([0, "p2"]);
+    expect(world.ends).toEqual([{ req: "p1", kind: "cancelled" }]);
+  });
+
+  it("is stopped by its name, and ends when that is answered or when nothing comes", () => {
+    world.protocol.follow(run("p1"));
+    world.protocol.stop(true);
+    expect(world.sent).toEqual([{ v: 1, kind: "cancel", req: "p1", keep: true }]);
+    expect(world.protocol.flight?.phase).toBe("stopping");
+    world.pass(GIVE_UP);
+    expect(world.ends).toEqual([{ req: "p1", kind: "cancelled" }]);
+  });
+
+  it("gives way at once to what is asked for here, but not to the same map", () => {
+    world.protocol.follow(run("p1", 7));
+    world.ask(7);
+    expect(world.sent).toEqual([]);
+    world.ask(1);
+    expect(world.sent.map((one) => one.kind)).toEqual(["request"]);
+    expect(world.ends).toEqual([{ req: "p1", kind: "cancelled" }]);
+    world.protocol.receive(partial("p1", 1), BYTES);
+    expect(world.partials).toBe(0);
+  });
+
+  it("is over a moment after it is announced no more, also where its end was lost", () => {
+    world.protocol.follow(run("p1"));
+    world.protocol.follow(null);
+    expect(world.protocol.flight?.req).toBe("p1");
+    world.pass(SILENCE);
+    expect(world.protocol.flight).toBeNull();
+    world.protocol.follow(run("p2"));
+    world.protocol.gone();
+    expect(world.ends.map((one) => one.kind)).toEqual(["cancelled", "gone"]);
   });
 });
 
@@ -237,6 +351,7 @@ describe("10,000 random messages", () => {
     ];
     const kinds = ["accepted", "progress", "partial", "done", "cancelled", "error", "nonsense", 7, null];
     const old: string[] = ["never"];
+    const followed: string[] = [];
     for (let i = 0; i < 10_000; i++) {
       const dice = draw();
       if (dice < 0.05) world.ask(Math.floor(draw() * 4));
@@ -244,6 +359,11 @@ describe("10,000 random messages", () => {
       else if (dice < 0.08) world.pass(600);
       else if (dice < 0.09) world.protocol.gone();
       else if (dice < 0.1) world.alive = draw() < 0.8;
+      else if (dice < 0.14) {
+        const name = pick([null, `python-${i}`, ...followed.slice(-2)]);
+        if (name?.endsWith(`-${i}`)) followed.push(name);
+        world.protocol.follow(name === null ? null : run(name, Math.floor(draw() * 4)));
+      } else if (dice < 0.15) world.protocol.seen();
       else if (dice < 0.2) world.protocol.receive(pick(junk), pick(junk));
       else {
         const req = draw() < 0.5 && world.protocol.flight ? world.req : pick([...old, ...junk]);
@@ -265,5 +385,6 @@ describe("10,000 random messages", () => {
     const requests = world.sent.filter((one) => one.kind === "request").map((one) => one.req);
     expect(requests.length).toBeGreaterThan(20);
     for (const req of requests) expect(world.ends.filter((one) => one.req === req)).toHaveLength(1);
+    expect(followed.length).toBeGreaterThan(20);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FakeModel, gradientMap, headerFor, pack, single } from "../dev/fake";
+import { FakeModel, gradientMap, headerFor, pack, single, wanted } from "../dev/fake";
 import { type HostModel, Model } from "../src/state/model";
 import { join } from "../src/state/registry";
 
@@ -152,6 +152,141 @@ describe("an error", () => {
     expect(store.trouble).not.toBeNull();
     fake.set("shown", key);
     expect([store.trouble, store.statusTrouble]).toEqual([null, null]);
+  });
+});
+
+function running(req: string, index: number, more: Record<string, unknown> = {}) {
+  const want = { ...wanted(index, more), key: `k ${req}`, text: `logit of class ${index}`, req };
+  return { state: "computing", want, message: "", traceback: "" };
+}
+
+const IDLE = { state: "idle", want: null, message: "", traceback: "" };
+
+function partialOf(req: string, index: number, seq: number) {
+  return {
+    kind: "partial",
+    req,
+    seq,
+    done: seq,
+    total: 50,
+    seconds: 1,
+    header: headerFor(index, "c", SHAPE, 1),
+  };
+}
+
+describe("a run that Python starts", () => {
+  it("is followed by every view, with how far it is and its partial maps", () => {
+    const fake = model();
+    const [one, two] = [join(proxy(fake)).store, join(proxy(fake)).store];
+    fake.set("_status", running("p1", 3));
+    fake.reply(partialOf("p1", 3, 4), [new Uint8Array(384)]);
+    for (const { protocol, partial, wanted } of [one, two]) {
+      expect([protocol.flight!.done, protocol.flight!.total, protocol.flight!.seconds]).toEqual([4, 50, 1]);
+      expect([partial?.header.key, wanted?.target.index]).toEqual(["gradient/logit/3", 3]);
+    }
+    expect(requests(fake)).toEqual([]);
+  });
+
+  it("is found by a page that is opened later", () => {
+    const { store } = join(model({ _status: running("p1", 3) }));
+    expect(store.protocol.flight).toMatchObject({ req: "p1", label: "class 3", phase: "computing" });
+  });
+
+  it("is what the next choice is made from", () => {
+    const fake = model({ _status: running("p1", 3, { method: "smoothgrad", parameters: { samples: 9 } }) });
+    const { store } = join(fake);
+    store.choose({ index: 5 });
+    expect(requests(fake)).toMatchObject([
+      { want: { method: "smoothgrad", parameters: { samples: 9 }, target: { index: 5 } } },
+    ]);
+  });
+
+  it("keeps what there is when it is stopped here, and goes on as a request", () => {
+    const fake = model();
+    const { store } = join(fake);
+    fake.set("_status", running("p1", 3));
+    fake.reply(partialOf("p1", 3, 4), [new Uint8Array(384)]);
+    store.stop();
+    expect(fake.sent.at(-1)).toEqual({ v: 1, kind: "cancel", req: "p1", keep: true });
+    expect(store.partial, "until what is kept is here").not.toBeNull();
+    const key = hold(fake, 3, 1);
+    fake.set("_status", IDLE);
+    fake.set("shown", key);
+    fake.reply({ kind: "cancelled", req: "p1", reason: "stopped", key });
+    expect([store.traits.shown, store.partial, store.protocol.flight]).toEqual([key, null, null]);
+    store.goOn();
+    expect(requests(fake)).toMatchObject([{ want: { target: { index: 3 } } }]);
+  });
+
+  it("is shown by Python and not by the page, and leaves nothing behind", () => {
+    const fake = model();
+    const { store } = join(fake);
+    fake.set("_status", running("p1", 3));
+    fake.reply(partialOf("p1", 3, 4), [new Uint8Array(384)]);
+    const key = hold(fake, 3, 1);
+    fake.set("_status", IDLE);
+    fake.saves = 0;
+    fake.reply({ kind: "done", req: "p1", key });
+    expect([fake.get("shown"), fake.saves, store.partial, store.wanted]).toEqual([
+      "gradient/logit/1",
+      0,
+      null,
+      null,
+    ]);
+  });
+
+  it("shows the same map also to somebody who asked for it here meanwhile", () => {
+    const fake = model();
+    const { store } = join(fake);
+    fake.set("_status", running("p1", 3));
+    store.choose({ index: 3 });
+    expect(requests(fake)).toEqual([]);
+    const key = hold(fake, 3, 1);
+    fake.set("_status", IDLE);
+    fake.reply({ kind: "done", req: "p1", key });
+    expect(fake.get("shown")).toBe(key);
+  });
+
+  it("waits until what was asked for here has been answered, and is then followed", async () => {
+    const fake = model();
+    const { store } = join(fake);
+    store.choose({ index: 3 });
+    const req = reqOf(fake);
+    fake.set("_status", running("p1", 4));
+    expect(store.protocol.flight?.req).toBe(req);
+    fake.reply({ kind: "cancelled", req, reason: "a newer request took its place", key: "" });
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(store.protocol.flight?.req).toBe("p1");
+  });
+
+  it("does not make way for a further panel of this page", async () => {
+    const fake = model({ panels: [wanted(5)] });
+    const { store } = join(fake);
+    fake.set("_status", running("p1", 4));
+    fake.set("panels", [wanted(6)]);
+    expect(requests(fake)).toEqual([]);
+    const key = hold(fake, 4, 1);
+    fake.set("_status", IDLE);
+    fake.reply({ kind: "done", req: "p1", key });
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(requests(fake)).toMatchObject([{ want: { target: { index: 6 } } }]);
+    expect(store.protocol.flight?.aside).toBe(true);
+  });
+
+  it("is not followed where there is nobody who could be asked", () => {
+    const fake = model({ _status: running("p1", 3) });
+    const { send, ...rest } = proxy(fake);
+    expect(send).toBeDefined();
+    const { store } = join(rest);
+    expect(store.protocol.flight).toBeNull();
+  });
+
+  it("ends with the kernel", () => {
+    const fake = model();
+    const { store } = join(fake);
+    fake.set("_status", running("p1", 3));
+    fake.emit("comm_live_update");
+    expect([store.gone, store.protocol.flight, store.wanted]).toEqual([true, null, null]);
   });
 });
 

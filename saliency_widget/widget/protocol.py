@@ -3,6 +3,10 @@
 Traits carry everything that must be drawn; these messages only ask, report and acknowledge, so a saved notebook that
 holds none of them still draws. A message that is not understood is None: whatever a front end sends, nothing raises.
 
+A run that Python starts is told of as a request is: by progress, partial and exactly one of done, cancelled, error. It
+announces itself in the trait ``_status``, whose ``want`` then has its name, ``req``, beside what it computes; a page
+follows it by that name, and may cancel it.
+
 The fields are named ``req`` and ``seq``, never ``id``: ipykernel 7.4 routes comm messages by a string ``content.id``.
 """
 
@@ -51,11 +55,15 @@ class Tile:
 
 @dataclass(frozen=True)
 class Ack:
-    """A partial map arrived; ``visible`` says whether anybody can see it."""
+    """A partial map arrived on ``page``; ``visible`` says whether anybody can see it there.
+
+    Said again, without a new one, where what could not be seen can be seen now.
+    """
 
     req: str
     seq: int
     visible: bool
+    page: str = ""
 
 
 FromFrontEnd: TypeAlias = Request | Cancel | Ack | Tile
@@ -78,7 +86,10 @@ def parse(content: object) -> FromFrontEnd | None:
     if not isinstance(seq, int) or not is_whole(seq):
         return None
     if kind == "ack":
-        return Ack(req, seq, content.get("visible") is not False)
+        page = content.get("page")
+        if not isinstance(page, str) or len(page) > _LONGEST_NAME:
+            page = ""
+        return Ack(req, seq, content.get("visible") is not False, page)
     if kind == "request":
         want = content.get("want")
         return Request(req, seq, want if isinstance(want, Mapping) else {})

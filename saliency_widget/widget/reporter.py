@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Hashable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from saliency_widget.display.encode import Packed, encode_half
@@ -15,6 +14,7 @@ from saliency_widget.widget.credit import Credit
 from saliency_widget.widget.session import NEWER
 from saliency_widget.widget.slots import Slots
 from saliency_widget.widget.state import baseline_of, header_of, status_of
+from saliency_widget.widget.wants import wanted_of
 
 if TYPE_CHECKING:
     from saliency_widget.explainer import Explainer, Step
@@ -52,13 +52,18 @@ class Reporter:
         self.slots = Slots()
         self.error: SaliencyError | None = None
 
-    def heard(self, *, visible: bool) -> None:
+    def heard(self, said: protocol.Ack) -> None:
         """A partial map was acknowledged."""
-        self._credit.heard(time.monotonic(), visible=visible)
+        widget = self._widget()
+        current = None if widget is None else widget._session.current
+        if current is not None and current.req == said.req:
+            self._credit.heard(time.monotonic(), said.seq, said.page, visible=said.visible)
 
     def adopt(self, key: str) -> None:
         """Show this map when it is there: the page that asked for it is gone, and its successor cannot ask."""
         self._adopted = key
+        # It sees what comes, whatever the others said of themselves.
+        self._credit = Credit()
 
     def started(self, order: Order) -> None:
         """Say that work began."""
@@ -68,7 +73,9 @@ class Reporter:
         self.error = None
         self._credit = Credit()
         with widget.pushing():
-            widget._status = status_of("computing", order)
+            # What Python asks for is announced to all pages, those that are opened later too; a request has its page.
+            want = {**wanted_of(order, widget._subjects).plain, "req": order.req} if order.own else {}
+            widget._status = status_of("computing", order, want=want)
 
     def estimate(self, order: Order, step: Step) -> None:
         """Send a partial map, if somebody looks and the line is free; otherwise say how far the work is."""
@@ -85,8 +92,8 @@ class Reporter:
         attribution = step.attributions[0]
         packed = encode_half(attribution.values)
         header = self._header(widget, order, packed, step)
-        self._credit.sent(now)
         self._sent += 1
+        self._credit.sent(now, self._sent)
         seconds = round(step.seconds, 3)
         message = protocol.partial(order.req, self._sent, step.done, step.total, seconds, header)
         widget.send(message, buffers=[packed.data])
@@ -99,7 +106,7 @@ class Reporter:
         with widget.pushing():
             self._place(widget, order, step)
             # Where the front end asked, it decides itself whether the answer is still wanted.
-            if not widget.shown or (order.req is None and not order.quiet) or order.key == self._adopted:
+            if not widget.shown or order.own or order.key == self._adopted:
                 widget.shown = order.key
                 self._adopted = ""
             if not order.quiet:
@@ -116,11 +123,11 @@ class Reporter:
             widget._status = status_of("idle")
             if kept is not None:
                 self._place(widget, order, kept)
-                if order.req is None:
+                if order.own:
                     widget.shown = order.key
-            elif order.req is None and reason != NEWER:
+            elif order.own and reason != NEWER:
                 widget._mirror_shown()
-        if order.req is None and reason == "stopped" and kept is None:
+        if order.own and reason == "stopped" and kept is None:
             self.error = SaliencyError(f"The map of the {order.target.text} was not computed: it was stopped.")
         if order.req is not None:
             widget.send(protocol.cancelled(order.req, reason, "" if kept is None else order.key))
@@ -178,7 +185,7 @@ class Reporter:
         widget._attributions[order.key] = attribution
         self._weights[order.key] = step.weights
         self._known[widget._subjects.place(order.explainer).model] = step.weights
-        widget._orders.setdefault(order.key, replace(order, req=None, quiet=False))
+        widget._orders.setdefault(order.key, order.stripped())
         gone = {order.key, *placed.evicted}
         widget._maps = [*(old for old in widget._maps if old["key"] not in gone), header]
         self._mark(widget)
@@ -200,7 +207,7 @@ class Reporter:
         self.error = SaliencyError(message)
         with widget.pushing():
             widget._status = status_of("error", order, message, trace)
-            if order.req is None:
+            if order.own:
                 widget._mirror_shown()
         if order.req is not None:
             widget.send(protocol.error(order.req, message, trace))

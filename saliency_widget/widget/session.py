@@ -8,6 +8,7 @@ No traitlets and no torch here: the session hands work to the device's worker an
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 import traceback
 from collections import deque
@@ -38,9 +39,12 @@ class Order:
     target, method
         What to compute; ``target`` is resolved.
     req
-        The front end's name for its request; None where Python asked.
+        The name under which its estimates and its end are told: the front end's for its request, or one that
+        :meth:`ours` makes up; None where nobody waits.
     explainer
         The model and the picture it is of.
+    own
+        Python asked for it, and shows it; what the front end asked for is its own to show.
     quiet
         Computed ahead, because it will probably be wanted: nothing is shown of it, not even its failure.
     """
@@ -50,7 +54,16 @@ class Order:
     method: Method
     explainer: Explainer
     req: str | None = None
+    own: bool = False
     quiet: bool = False
+
+    def ours(self) -> Order:
+        """The same map, asked for by Python, under a name of its own, as a request of the front end has one."""
+        return replace(self, req=f"python-{secrets.token_hex(6)}", own=True, quiet=False)
+
+    def stripped(self) -> Order:
+        """The same map, with nothing of who asked for it."""
+        return replace(self, req=None, own=False, quiet=False)
 
 
 class Sink(Protocol):
@@ -365,7 +378,7 @@ def _quietly(work: Callable[[], None]) -> None:
 
 def quietly(order: Order) -> Order:
     """The same map, for nobody who waits."""
-    return order if order.quiet and order.req is None else replace(order, quiet=True, req=None)
+    return order if order.quiet and order.req is None else replace(order, quiet=True, own=False, req=None)
 
 
 def words_of(error: BaseException) -> str:

@@ -86,10 +86,16 @@ def baseline_of(order: Order) -> str | None:
     return base64.b64encode(stream.getvalue()).decode("ascii")
 
 
-def status_of(state: str, order: Order | None = None, message: str = "", trace: str = "") -> dict[str, Any]:
-    """What the kernel is at: "idle", "computing" or "error"."""
-    want = None if order is None else {"key": order.key, "text": order.target.text}
-    return {"state": state, "want": want, "message": message, "traceback": trace}
+def status_of(
+    state: str,
+    order: Order | None = None,
+    message: str = "",
+    trace: str = "",
+    want: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What the kernel is at: "idle", "computing" or "error"; ``want`` is what more a page must know of the order."""
+    what = None if order is None else {**(want or {}), "key": order.key, "text": order.target.text}
+    return {"state": state, "want": what, "message": message, "traceback": trace}
 
 
 def travelling_picture(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -194,7 +194,7 @@ class SaliencyWidget(Looks):
         # Together, so that a method whose passes serve all classes computes them in one run.
         with self._lock:
             self._ready = True
-            self._session.ask(first)
+            self._session.ask(first.ours())
             self._session.ask_ahead([quietly(order) for order in ahead.values()])
             self._on_panels()
             self._on_frame()
@@ -217,7 +217,7 @@ class SaliencyWidget(Looks):
             self._follow()
             current = self._session.current
             # What Python asked for will be on display; what the front end asked for may not.
-            if current is not None and (current.req is None or self.shown not in self._attributions):
+            if current is not None and (current.own or self.shown not in self._attributions):
                 self._settle(None)
             if self.shown not in self._attributions:
                 raise self._reporter.error or SaliencyError(
@@ -313,7 +313,7 @@ class SaliencyWidget(Looks):
         with self._lock:
             self._explainer_at(0, 0)
             if self.shown in self._orders and not self._reporter.is_current(self.shown):
-                self._session.ask(self._orders[self.shown])
+                self._session.ask(self._orders[self.shown].ours())
 
     def figure(self) -> Any:
         """A matplotlib figure of the map on display, in the colours and with the reduction in which it is shown."""
@@ -381,7 +381,7 @@ class SaliencyWidget(Looks):
                 self._session.cancel(req, reason="stopped", keep=said.keep)
             elif isinstance(said, protocol.Ack):
                 with self._lock:
-                    self._reporter.heard(visible=said.visible)
+                    self._reporter.heard(said)
         except Exception:
             _LOG.debug("a message from the front end was not understood", exc_info=True)
 
@@ -401,7 +401,7 @@ class SaliencyWidget(Looks):
                 self.send(protocol.done(said.req, order.key))
             else:
                 current = self._session.current
-                if current is not None and current.req is None and current.key != order.key:
+                if current is not None and current.own and current.key != order.key:
                     # It gives way, and the choices name it no longer.
                     self._mirror_shown()
                 self._session.ask(order)
@@ -452,7 +452,7 @@ class SaliencyWidget(Looks):
         if order is None:
             return
         current = self._session.current
-        if not self._is_pushing and current is not None and current.req is None and current.key != order.key:
+        if not self._is_pushing and current is not None and current.own and current.key != order.key:
             # Somebody chose what is there: what was chosen before must not come up later.
             self._session.cancel(reason="something else was chosen")
         self._methods[order.method.name] = order.method
@@ -624,7 +624,7 @@ class SaliencyWidget(Looks):
             self._reporter.error = None
             self._forgive()
         if not current:
-            self._session.ask(order)
+            self._session.ask(order.ours())
         self._mirror(order)
 
     @contextlib.contextmanager

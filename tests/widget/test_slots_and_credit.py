@@ -52,11 +52,22 @@ def test_a_replaced_map_stays_in_its_slot() -> None:
 def test_credit_is_two_in_flight() -> None:
     credit = Credit()
     assert credit.may_send(0.0)
-    credit.sent(0.0)
-    credit.sent(0.0)
+    credit.sent(0.0, 1)
+    credit.sent(0.0, 2)
     assert not credit.may_send(0.1)
-    credit.heard(0.2, visible=True)
+    credit.heard(0.2, 1, visible=True)
     assert credit.may_send(0.2)
+
+
+def test_a_later_acknowledgement_stands_for_one_that_was_lost_and_an_old_one_for_none() -> None:
+    credit = Credit()
+    for seq in (5, 6):
+        credit.sent(0.0, seq)
+    credit.heard(0.1, 4, visible=True)
+    assert not credit.may_send(0.1)
+    credit.heard(0.1, 6, visible=True)
+    credit.sent(0.1, 7)
+    assert credit.may_send(0.1)
 
 
 def test_without_acknowledgements_the_stream_slows_to_one_a_second_and_never_stops() -> None:
@@ -65,18 +76,40 @@ def test_without_acknowledgements_the_stream_slows_to_one_a_second_and_never_sto
     for tick in range(320):  # in 64ths, which floats hold exactly
         now = tick / 64
         if credit.may_send(now):
-            credit.sent(now)
+            credit.sent(now, tick)
             sent.append(now)
     assert sent == [0.0, 1 / 64, 1 + 1 / 64, 2 + 1 / 64, 3 + 1 / 64, 4 + 1 / 64]
 
 
 def test_nothing_is_sent_while_nobody_looks() -> None:
     credit = Credit()
-    credit.sent(0.0)
-    credit.heard(0.1, visible=False)
+    credit.sent(0.0, 1)
+    credit.heard(0.1, 1, visible=False)
     assert not credit.may_send(60.0)
-    credit.heard(60.1, visible=True)
+    credit.heard(60.1, 1, visible=True)
     assert credit.may_send(60.1)
+
+
+def test_of_two_pages_one_that_sees_it_is_enough_whichever_speaks_last() -> None:
+    for pages in ("ab", "ba"):
+        credit = Credit()
+        credit.sent(0.0, 1)
+        for page in pages:
+            credit.heard(0.1, 1, page, visible=page == "a")
+        assert credit.may_send(0.2)
+        credit.heard(0.3, 1, "a", visible=False)
+        assert not credit.may_send(60.0)
+
+
+def test_two_pages_do_not_double_what_is_under_way() -> None:
+    credit = Credit()
+    for seq in (1, 2):
+        credit.sent(0.0, seq)
+    for page in "ab":
+        credit.heard(0.1, 1, page, visible=True)
+    assert credit.may_send(0.1)
+    credit.sent(0.1, 3)
+    assert not credit.may_send(0.2)
 
 
 def test_what_is_to_be_kept_leaves_last() -> None:

@@ -23,6 +23,14 @@ export interface Flight extends Ask {
   partial: number;
   /** Whether the best map so far is to be kept when it stops. */
   keep: boolean;
+  /** Python began it, and shows it: it is looked at, and may be stopped, but was not asked for here. */
+  readonly followed: boolean;
+}
+
+/** A run of Python's own, as it announces itself. */
+export interface Run {
+  readonly req: string;
+  readonly want: Want;
 }
 
 export type Outcome =
@@ -41,19 +49,29 @@ export interface Ends {
   drawn(action: (visible: boolean) => void): void;
   changed(): void;
   partial(partial: Partial): void;
-  /** Called exactly once for each request that was sent. */
+  /** Called exactly once for each request that was sent, and for each run that was followed. */
   ended(flight: Flight, outcome: Outcome): void;
 }
 
 export const SILENCE = 1000;
 export const GIVE_UP = 5000;
 
-/** One request in flight and one that waits for it; the latest wins. Knows no DOM and no clock of its own. */
+const NO_ANSWER: Outcome = { kind: "cancelled", reason: "no answer", key: "" };
+const GAVE_WAY: Outcome = { kind: "cancelled", reason: "something newer took its place", key: "" };
+
+/**
+ * One request in flight and one that waits for it; the latest wins. Where nothing was asked for here, it follows the run that
+ * Python announces. Knows no DOM and no clock of its own.
+ */
 export class Protocol {
   flight: Flight | null = null;
   pending: Ask | null = null;
   #seq = 0;
   #calledOff: (() => void)[] = [];
+  /** The run whose end was told last: where its announcement is still there, it is late. */
+  #over = "";
+  /** Whether it was said that nobody can see what comes, so that no more comes. */
+  #unseen = false;
   readonly #name = Math.random().toString(36).slice(2, 10);
 
   constructor(
@@ -66,11 +84,36 @@ export class Protocol {
     const flight = this.flight;
     if (!flight) this.#send(ask);
     else if (flight.phase !== "stopping" && same(flight.want, ask.want)) this.pending = null;
-    else {
+    else if (flight.followed) {
+      // It gives way in the kernel.
+      this.#end(flight, GAVE_WAY);
+      this.#send(ask);
+    } else {
       this.pending = ask;
       this.#cancel(flight);
     }
     this.ends.changed();
+  }
+
+  /** Hears what run of its own Python announces; null is none. What was asked for here comes first. */
+  follow(run: Run | null, label = ""): void {
+    const { flight } = this;
+    if (flight && (!flight.followed || flight.req === run?.req)) return;
+    if (flight && !run) {
+      // Its end is told next, unless that is lost.
+      this.#after(SILENCE, () => this.#end(flight, NO_ANSWER));
+      return;
+    }
+    if (flight) this.#end(flight, GAVE_WAY);
+    if (!run || this.flight || run.req === this.#over) return;
+    this.flight = begun({ want: run.want, label }, run.req, 0, true);
+    this.ends.changed();
+  }
+
+  /** What came while nobody could see it can be seen now. */
+  seen(): void {
+    const { flight } = this;
+    if (flight && this.#unseen) this.#acknowledge(flight.req, Math.max(flight.partial, 0), true);
   }
 
   /** `keep` asks for the best map so far. */
@@ -108,6 +151,7 @@ export class Protocol {
       case "tile":
         return false;
       default:
+        this.#over = flight.req;
         this.#end(flight, reply);
     }
     this.ends.changed();
@@ -128,25 +172,18 @@ export class Protocol {
     flight.total = reply.total;
     flight.seconds = reply.seconds;
     if (flight.phase !== "stopping") this.ends.partial(reply);
-    this.ends.drawn((visible) => {
-      this.ends.send({ v: 1, kind: "ack", req: reply.req, seq: reply.seq, visible });
-    });
+    this.ends.drawn((visible) => this.#acknowledge(reply.req, reply.seq, visible));
+  }
+
+  #acknowledge(req: string, seq: number, visible: boolean): void {
+    this.#unseen = !visible;
+    this.ends.send({ v: 1, kind: "ack", req, seq, visible, page: this.#name });
   }
 
   #send(ask: Ask): void {
     this.#seq = Math.max(this.#seq + 1, this.now());
     const req = `${this.#name}-${this.#seq}`;
-    const flight: Flight = {
-      ...ask,
-      req,
-      seq: this.#seq,
-      phase: "sent",
-      done: 0,
-      total: 0,
-      seconds: null,
-      partial: -1,
-      keep: false,
-    };
+    const flight = begun(ask, req, this.#seq, false);
     this.flight = flight;
     if (!this.ends.send({ v: 1, kind: "request", req, seq: flight.seq, want: ask.want })) {
       this.#end(flight, { kind: "gone" });
@@ -169,7 +206,7 @@ export class Protocol {
     }
     // A busy kernel answers when its cell ends, a lost reply never comes: neither may hold up what is wanted now, least of
     // all where the kernel has not even said that it heard.
-    const giveUp = () => this.#end(flight, { kind: "cancelled", reason: "no answer", key: "" });
+    const giveUp = () => this.#end(flight, NO_ANSWER);
     if (phase === "waiting") giveUp();
     else this.#after(phase === "sent" ? SILENCE : GIVE_UP, giveUp);
   }
@@ -200,6 +237,11 @@ export class Protocol {
     for (const off of this.#calledOff) off();
     this.#calledOff = [];
   }
+}
+
+function begun(ask: Ask, req: string, seq: number, followed: boolean): Flight {
+  const phase = followed ? "computing" : "sent";
+  return { ...ask, req, seq, followed, phase, done: 0, total: 0, seconds: null, partial: -1, keep: false };
 }
 
 function accept(flight: Flight): void {

@@ -18,18 +18,17 @@ export class Store {
   readonly traits: Traits;
   readonly protocol: Protocol;
   readonly maps = new MapCache();
-  readonly audience = new Audience();
+  readonly audience = new Audience(() => this.protocol.seen());
   /** The last request's error; null when something else was chosen since. */
   trouble: Trouble | null = null;
   /** Whether the kernel is known to be gone; a word from it proves the contrary. */
   gone = false;
   partial: Partial | null = null;
-  /** The map last asked for, until it is shown. */
-  wanted: Want | null = null;
   readonly recent = new Recent();
   readonly history = new History();
   readonly tiles: Tiles;
 
+  #asked: Want | null = null;
   readonly #models = new Map<Model, (() => void)[]>();
   readonly #seen = new WeakSet<object>();
   #arrivesAs: string | null = null;
@@ -76,6 +75,7 @@ export class Store {
     );
     this.#models.set(model, offs);
     if (this.#models.size === 1) this.history.amend(this.traits.view);
+    this.#followPython();
     return () => {
       for (const off of this.#models.get(model) ?? []) off();
       this.#models.delete(model);
@@ -110,6 +110,12 @@ export class Store {
   /** The header of the map on display, or of the one that stands for it. */
   get shown(): Header | null {
     return this.traits.header(this.traits.shown) ?? this.traits.headers[0] ?? null;
+  }
+
+  /** The map last asked for, here or by Python, until it is shown. */
+  get wanted(): Want | null {
+    const { flight } = this.protocol;
+    return this.#asked ?? (flight?.followed && flight.phase !== "stopping" ? flight.want : null);
   }
 
   /** The map that is looked at, or was asked for last. */
@@ -191,12 +197,12 @@ export class Store {
     const enough = held && !again && !(held.outdated && this.canAsk);
     if (held) this.#show(held.key);
     if (enough || !this.canAsk) {
-      this.wanted = null;
+      this.#asked = null;
       this.partial = null;
       if (this.protocol.pending || (this.protocol.flight && !this.protocol.flight.aside))
         this.protocol.stop();
     } else {
-      this.wanted = want;
+      this.#asked = want;
       this.protocol.request({ want, label: this.wordsOf(want) });
     }
     this.#changed();
@@ -225,7 +231,7 @@ export class Store {
   stop(): void {
     const partial = this.partial !== null;
     this.#keptAs = partial ? this.want : null;
-    this.wanted = null;
+    this.#asked = null;
     if (this.protocol.flight || this.protocol.pending) this.protocol.stop(true);
     else this.#model?.send({ v: 1, kind: "cancel", req: "*", keep: true });
     if (!partial) this.partial = null;
@@ -290,6 +296,12 @@ export class Store {
     this.#changed();
   }
 
+  /** Hears of the run that Python began, where there is one and nothing was asked for here. */
+  #followPython(): void {
+    const { run } = this.traits.status;
+    this.protocol.follow(this.canAsk ? run : null, run ? this.wordsOf(run.want) : "");
+  }
+
   /** Asks for the next map that a further panel waits for, when nothing else is under way. */
   #fill(): void {
     if (!this.canAsk || this.protocol.flight || this.protocol.pending) return;
@@ -311,6 +323,7 @@ export class Store {
       this.#dismissed = "";
       if (state === "computing") this.trouble = null;
     }
+    if (name === "_status") this.#followPython();
     if (name === "_maps" || name.startsWith("_slot")) this.#arrived();
     this.#changed();
   }
@@ -321,7 +334,7 @@ export class Store {
       this.traits.heard(name);
       if (name === "shown") {
         // Python, or another view of the notebook, chose later than the request in flight.
-        this.wanted = null;
+        this.#asked = null;
         this.#arrivesAs = null;
         if (!this.#keptAs) this.partial = null;
         this.#forgive();
@@ -365,7 +378,7 @@ export class Store {
   }
 
   #ended(flight: Flight, outcome: Outcome): void {
-    const still = this.wanted !== null && same(this.wanted, flight.want);
+    const still = this.#asked !== null && same(this.#asked, flight.want);
     const kept = outcome.kind === "cancelled" && outcome.key !== "";
     if (!kept) this.partial = null;
     switch (outcome.kind) {
@@ -378,16 +391,16 @@ export class Store {
         break;
       case "gone":
         this.gone = true;
-        this.wanted = null;
+        this.#asked = null;
         break;
       case "error":
         if (flight.aside && !still) this.#hopeless.set(keyOf(flight.want), outcome.message);
         if (!still) break;
-        this.wanted = null;
+        this.#asked = null;
         this.trouble = { of: flight.label, message: outcome.message, traceback: outcome.traceback };
         break;
       case "cancelled":
-        if (still) this.wanted = null;
+        if (still) this.#asked = null;
         if (kept && this.#keptAs && same(this.#keptAs, flight.want)) {
           this.#arrivesAs = outcome.key;
           this.#arrived();
@@ -395,7 +408,10 @@ export class Store {
         this.#keptAs = null;
     }
     // After what is told of the end: whatever is asked for then comes first.
-    setTimeout(() => this.#fill());
+    setTimeout(() => {
+      this.#followPython();
+      this.#fill();
+    });
   }
 
   /** Shows what was asked for once it is really here, in whichever order reply and traits came. */
@@ -404,7 +420,7 @@ export class Store {
     const header = key === null ? null : this.traits.header(key);
     if (key === null || !header || !this.load(header)) return;
     this.#arrivesAs = null;
-    this.wanted = null;
+    this.#asked = null;
     this.partial = null;
     this.#show(key);
   }

@@ -16,6 +16,7 @@ import {
 import { Labels } from "../map/labels";
 import type { Sign } from "../map/reduce";
 import type { Model } from "./model";
+import type { Run } from "./protocol";
 import { parseWant, type Want } from "./want";
 
 export const SLOTS = 24;
@@ -80,6 +81,8 @@ export interface Status {
   readonly state: "idle" | "computing" | "error";
   /** What is computed, in words. */
   readonly label: string;
+  /** What Python computes of its own accord. */
+  readonly run: Run | null;
   readonly trouble: Trouble;
 }
 
@@ -141,10 +144,13 @@ export class Traits {
     return this.#read("_status", (raw): Status => {
       const status = fields(raw);
       const state = status?.state === "computing" || status?.state === "error" ? status.state : "idle";
-      const label = text(fields(status?.want)?.text);
+      const announced = fields(status?.want);
+      const label = text(announced?.text);
+      const req = state === "computing" ? text(announced?.req) : "";
+      const want = req ? parseWant(announced) : null;
       const of = label && `the ${label}`;
       const trouble = { of, message: text(status?.message), traceback: text(status?.traceback) };
-      return { state, label, trouble };
+      return { state, label, run: want && { req, want }, trouble };
     });
   }
 
