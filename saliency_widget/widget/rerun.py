@@ -36,7 +36,7 @@ def note(widget: SaliencyWidget) -> None:
 
     What the user can still reach by a name is left alone. The history of outputs (``Out``, ``_``) is no such name.
     """
-    shell = _shell()
+    shell = find_shell()
     cell, execution = _running(shell)
     if cell is None:
         return
@@ -55,7 +55,7 @@ def note(widget: SaliencyWidget) -> None:
 def _after_cell(*_: Any) -> None:
     waiting, _earlier[:] = list(_earlier), []
     widgets = [widget for reference in waiting if (widget := reference()) is not None]
-    shell = _shell()
+    shell = find_shell()
     if not widgets or shell is None:
         return
     held = _reachable(shell.user_ns)
@@ -89,7 +89,8 @@ def _items(value: Any) -> list[Any]:
     return list(own.values()) if type(value).__module__ == "__main__" and isinstance(own, dict) else []
 
 
-def _shell() -> Any:
+def find_shell() -> Any:
+    """The notebook's shell; None where there is none."""
     module = sys.modules.get("IPython")
     return None if module is None else module.get_ipython()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -214,6 +215,18 @@ class Session:
             self._ahead.clear()
             self._forget()
             self._closed = True
+
+    def rest(self, timeout: float) -> bool:
+        """Wait until all that is under way has ended, also what nobody waits for; whether it did in time (seconds)."""
+        end = time.monotonic() + timeout
+        worker = None
+        with self._changed:
+            if self._running is not None:
+                worker = worker_for(self._running[0].explainer.shadow.home[0])
+            if not self._changed.wait_for(lambda: self._running is None and not self._ahead, timeout):
+                return False
+        # Also what was to be done aside, which came to the worker before this.
+        return worker is None or worker.submit(lambda _: None).wait(max(0.0, end - time.monotonic()))
 
     def aside(self, work: Callable[[], None], explainer: Explainer) -> None:
         """Do some work on the worker's thread, after what it has to do now."""

@@ -20,7 +20,7 @@ from saliency_widget.explainer import Explainer, make_subjects
 from saliency_widget.methods.base import Method, as_method
 from saliency_widget.methods.plain import plain_parameters
 from saliency_widget.targets import Target
-from saliency_widget.widget import protocol, rerun
+from saliency_widget.widget import executed, protocol, rerun
 from saliency_widget.widget.choices import check_view
 from saliency_widget.widget.frontend import esm
 from saliency_widget.widget.looks import LOOKS, Looks, as_input_error
@@ -199,6 +199,7 @@ class SaliencyWidget(Looks):
             self._on_panels()
             self._on_frame()
         rerun.note(self)
+        executed.note(self)
         self._settle(_FIRST_MAP_WAIT)
         self._session.aside(self._look_further, explainer)
 
@@ -510,6 +511,16 @@ class SaliencyWidget(Looks):
     def _on_frame(self, _change: Any = None) -> None:
         if self._ready and self.frame == "original" and not any(self._originals) and not self._closed:
             self._session.aside(self._fetch_originals, self._subjects.all[0])
+
+    def _handle_msg(self, msg: Any) -> None:
+        executed.heard(self)
+        super()._handle_msg(msg)
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        if msg.get("method") == "update":
+            # Bytes travel beside the state, which does not name them then.
+            executed.sent(self, {*msg["state"], *(path[0] for path in msg.get("buffer_paths", ()))})
+        super()._send(msg, buffers)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
         """Give the synced traits. Whoever asks for all of them is a new page, which knows nothing of requests."""

@@ -497,7 +497,7 @@ def test_a_cell_that_is_run_again_leaves_one_widget_and_what_the_user_holds(
     from saliency_widget.widget import rerun
 
     shell = Shell()
-    monkeypatch.setattr(rerun, "_shell", lambda: shell)
+    monkeypatch.setattr(rerun, "find_shell", lambda: shell)
     monkeypatch.setattr(rerun, "_cells", {})
     first = shell.cell(lambda: [make(), make()])
     assert all(one.comm is not None for one in first), "one cell may make several"
