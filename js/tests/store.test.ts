@@ -382,6 +382,26 @@ describe("hosts", () => {
     expect(heard).toBe(1);
   });
 
+  it("that swallow messages are known by the layout's model, and nothing is asked for", () => {
+    const layout = { comm_live: false };
+    const fake = model({ layout, _status: running("p1", 3) });
+    const { store } = join(fake);
+    expect([store.canAsk, store.traits.status.state, store.protocol.flight]).toEqual([false, "idle", null]);
+    const key = hold(fake, 2, 1);
+    store.choose({ index: 3 });
+    store.choose({ index: 2 });
+    expect([fake.sent, store.wanted, fake.get("shown")]).toEqual([[], null, key]);
+    layout.comm_live = true;
+    expect(store.canAsk).toBe(true);
+  });
+
+  it.each([[undefined], [null], ["IPY_MODEL_1234"], [{}], [{ comm_live: undefined }], [{ comm_live: true }]])(
+    "whose layout is %j may have a kernel",
+    (layout) => {
+      expect(join(model({ layout })).store.canAsk).toBe(true);
+    },
+  );
+
   it("say when the kernel is gone, and a later word of it is believed", () => {
     const fake = model();
     const { store } = join(fake);

@@ -88,6 +88,7 @@ describe("a view", () => {
 
   it.each([
     [{ _maps: [] }, "The first map is being computed …"],
+    [{ _maps: [], layout: { comm_live: false } }, "This page holds no map."],
     [
       { _slot_0: new Uint8Array(384) },
       "The score does not depend on any pixel here: every gradient is zero.",
@@ -100,6 +101,15 @@ describe("a view", () => {
     ],
   ])("has words for each state (%#)", (state, words) => {
     expect(show(model(state)).find("[data-field=state]").textContent).toBe(words);
+  });
+
+  it("says that there is no kernel where the host knows that there is none", () => {
+    for (const live of [true, false]) {
+      const { find } = show(model({ layout: { comm_live: live } }));
+      const said = find<HTMLElement>(".rest");
+      expect(said.textContent).toBe("Without a kernel, only the classes that are here can be shown.");
+      expect(said.hidden).toBe(live);
+    }
   });
 
   it("is taken down once, whether its signal aborts, its cleanup runs, or both", () => {

@@ -1,3 +1,5 @@
+import { fields } from "../map/header";
+
 /** What a host gives us: the anywidget front-end module's model, of which any part may be missing or throw. */
 export interface HostModel {
   get?(name: string): unknown;
@@ -29,7 +31,16 @@ export class Model {
   }
 
   get canSend(): boolean {
-    return typeof this.raw.send === "function";
+    return typeof this.raw.send === "function" && !this.deserted;
+  }
+
+  /**
+   * Whether this page is known to have no kernel: one made from a saved notebook, or one whose kernel is gone. There `send` is
+   * a function like any other, and does nothing. What a widget gets of its model does not tell; the model of its layout, which
+   * came in the same way, does.
+   */
+  get deserted(): boolean {
+    return fields(this.get("layout"))?.comm_live === false;
   }
 
   send(content: unknown): boolean {

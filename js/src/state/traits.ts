@@ -141,6 +141,13 @@ export class Traits {
   }
 
   get status(): Status {
+    const status = this.#saved;
+    // What was being computed when the page was saved is computed no more.
+    const over = status.state === "computing" && this.model()?.deserted;
+    return over ? { ...status, state: "idle" } : status;
+  }
+
+  get #saved(): Status {
     return this.#read("_status", (raw): Status => {
       const status = fields(raw);
       const state = status?.state === "computing" || status?.state === "error" ? status.state : "idle";
