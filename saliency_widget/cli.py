@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         "blue-white-orange (default: the first)",
     )
     explain.add_argument("--npz", metavar="OUT.npz", help="write the numbers, too")
-    explain.add_argument("--against", metavar="CLASS", help="another class: explain the difference of the two logits")
+    explain.add_argument("--against", metavar="CLASS", help="another class: explain the difference of the two scores")
     explain.add_argument(
         "--score",
         choices=SCORES,
@@ -265,9 +265,9 @@ def _target(arguments: argparse.Namespace) -> Target:
 
     if arguments.against is None:
         return target_of_kind(arguments.score, _class(arguments.target))
-    if arguments.score != "logit":
-        raise InputError("--against", arguments.against, "is a difference of logits", "Leave --score out.")
-    return Contrast(_class(arguments.target), _class(arguments.against))
+    if arguments.score == "margin":
+        raise InputError("--against", arguments.against, "is no difference of margins", "Leave --score out.")
+    return Contrast(_class(arguments.target), _class(arguments.against), of=arguments.score)
 
 
 def _class(text: str | None) -> int | str | None:

@@ -99,6 +99,27 @@ describe("a map that is computed for a further panel", () => {
   });
 });
 
+describe("a class versus another", () => {
+  it.each([
+    ["logit", "difference of logits"],
+    ["probability", "difference of probabilities"],
+    ["log-probability", "difference of log-probabilities"],
+  ])("by its %s says what the difference is of", (kind, words) => {
+    const target = {
+      kind,
+      index: 1,
+      other: 2,
+      label: "cat",
+      other_label: "dog",
+      text: `${kind} of cat minus …`,
+    };
+    const page = show(model({ _info: INFO, ...withMap([3, 8, 8], { target }) }));
+    expect(page.find(".title").textContent).toContain(`cat rather than dog · gradient of the ${words}`);
+    const line = page.find("[data-field=state]").textContent;
+    expect(line).toMatch(new RegExp(`^${words} 7\\.31 · probability 2`));
+  });
+});
+
 describe("Stop", () => {
   it("is offered for what this page did not ask for, and hands its focus on when it goes", async () => {
     const fake = model({ _status: { state: "computing", want: { key: "k", text: "logit of lynx" } } });

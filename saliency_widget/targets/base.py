@@ -26,15 +26,17 @@ class Target(ABC):
     ----------
     kind
         "logit", "probability", ...
-    unit
-        The unit of the score.
     of_classes
         Whether it needs scores (N, classes). One that does not gets whatever the model returns.
     """
 
     kind: ClassVar[str]
-    unit: ClassVar[str]
     of_classes: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def unit(self) -> str:
+        """The unit of the score."""
 
     @property
     def index(self) -> int | None:

@@ -28,7 +28,7 @@ class Logit(ClassTarget):
     """
 
     kind: ClassVar[str] = "logit"
-    unit: ClassVar[str] = "logit"
+    unit = "logit"
 
     def score(self, outputs: Tensor) -> Tensor:
         """Select the class's column (N,) of the outputs (N, classes)."""
@@ -107,7 +107,7 @@ class Probability(_OfProbability):
     """
 
     kind: ClassVar[str] = "probability"
-    unit: ClassVar[str] = "probability"
+    unit = "probability"
 
     def score(self, outputs: Tensor) -> Tensor:
         """Compute the probability (N,) from the outputs (N, classes)."""
@@ -132,7 +132,7 @@ class LogProbability(_OfProbability):
     """
 
     kind: ClassVar[str] = "log-probability"
-    unit: ClassVar[str] = "nat"
+    unit = "nat"
 
     def score(self, outputs: Tensor) -> Tensor:
         """Compute the log-probability (N,) from the outputs (N, classes)."""
@@ -161,7 +161,7 @@ class Margin(ClassTarget):
     k: int = field(default=1, kw_only=True)
 
     kind: ClassVar[str] = "margin"
-    unit: ClassVar[str] = "logit"
+    unit = "logit"
 
     def __post_init__(self) -> None:
         super().__post_init__()

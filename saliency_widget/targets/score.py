@@ -48,7 +48,7 @@ class Score(Target):
     raw: bool = False
 
     kind: ClassVar[str] = "score"
-    unit: ClassVar[str] = "score"
+    unit = "score"
     of_classes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

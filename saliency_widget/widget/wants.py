@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from saliency_widget.errors import InputError
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from saliency_widget.widget.subjects import Subjects
 
 _LONGEST_NAME = 200
-# Of two classes it is the logits that are compared: for a softmax model that is the log of the probabilities' ratio.
-_COMPARED = ("logit", "log-probability", "contrast")
+# What two classes are compared by. For a softmax the difference of the log-probabilities is that of the logits, and
+# is shown as that.
+_COMPARED = ("logit", "log-probability", "contrast", "probability")
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def wanted_of(order: Order, subjects: Subjects) -> Wanted:
 def kind_of(target: Target) -> tuple[str, int | None]:
     """The kind of score, and the class that it is compared with."""
     if isinstance(target, Contrast):
-        return "logit", target.other if isinstance(target.other, int) else None
+        return target.of, target.other if isinstance(target.other, int) else None
     return target.kind, None
 
 
@@ -164,9 +165,15 @@ def target_of(raw: Mapping[str, Any], known: Iterable[Target]) -> Target:
             raise InputError("versus", other, "is no class index", "Give a whole number from 0, or -1 for none.")
         if kind not in _COMPARED:
             raise InputError(
-                "score", kind, "is not what two classes are compared by", "Choose 'logit', or no class to compare with."
+                "score",
+                kind,
+                "is not what two classes are compared by",
+                "Choose 'logit' or 'probability', or no class to compare with.",
             )
-        return Contrast(index, other)
+        for target in known:
+            if isinstance(target, Contrast) and target.of == kind:
+                return replace(target, which=index, other=other, label=None, other_label=None)
+        return Contrast(index, other, of="probability" if kind == "probability" else "logit")
     like = next((target for target in known if target.kind == kind and target.index is not None), None)
     return target_of_kind("logit" if kind == "contrast" else kind, index, like)
 

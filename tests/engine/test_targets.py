@@ -156,6 +156,75 @@ def test_a_contrast_is_a_difference() -> None:
     assert Contrast(0, 2).of_class(3) == Contrast(3, 2)
 
 
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_a_contrast_of_probabilities_is_their_difference(activation: str) -> None:
+    outputs = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    target = Contrast("tabby", "lynx", of="probability", activation=activation).resolve(LABELS, 4, None)
+    p = outputs.softmax(1) if activation == "softmax" else outputs.sigmoid()
+    assert torch.allclose(target.score(outputs), p[:, 0] - p[:, 2], rtol=0, atol=1e-15)
+    assert target.text == f"{activation} probability of tabby minus {activation} probability of lynx"
+    assert target.unit == "probability"
+    assert target.probability(outputs[:1]) == pytest.approx(float(p[0, 0]))
+    (gradient,) = torch.autograd.grad(target.score(outputs).sum(), outputs)
+    one, other = (
+        torch.autograd.grad(Probability(k, activation=activation).score(outputs).sum(), outputs)[0] for k in (0, 2)
+    )
+    assert torch.allclose(gradient, one - other, rtol=0, atol=1e-15)
+    step = 1e-6
+    for column in range(4):
+        far = torch.zeros(4, dtype=torch.float64)
+        far[column] = step
+        slope = (target.score(outputs.detach() + far) - target.score(outputs.detach() - far)) / (2 * step)
+        assert torch.allclose(gradient[:, column], slope, rtol=0, atol=1e-9)
+
+
+def test_contrasts_of_probabilities_add_up() -> None:
+    outputs = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+
+    def of(kind: str, a: int, b: int) -> torch.Tensor:
+        return Contrast(a, b, of=kind).resolve((), 4, None).score(outputs)
+
+    for kind in ("logit", "probability", "log-probability"):
+        # Around a circle nothing is left, and one way is the other with its sign turned.
+        assert torch.allclose(of(kind, 0, 1) + of(kind, 1, 2), of(kind, 0, 2))
+        assert torch.equal(of(kind, 0, 1), -of(kind, 1, 0))
+        # What all logits gain alike changes nothing.
+        (gradient,) = torch.autograd.grad(of(kind, 0, 2).sum(), outputs)
+        assert torch.allclose(gradient.sum(1), torch.zeros(5, dtype=torch.float64), atol=1e-15)
+    # A probability is the mean of its contrasts with all, plus the mean probability.
+    mean = sum(of("probability", 0, k) for k in (1, 2, 3)) / 4 + 0.25
+    assert torch.allclose(mean, outputs.softmax(1)[:, 0])
+    assert torch.equal(of("log-probability", 0, 2), of("logit", 0, 2))
+
+
+def test_a_contrast_of_probabilities_does_not_vanish_by_rounding_where_the_model_is_sure() -> None:
+    outputs = torch.tensor([[40.0, 0.0, 0.0]], requires_grad=True)
+    (gradient,) = torch.autograd.grad(Contrast(0, 1, of="probability").score(outputs).sum(), outputs)
+    rest = float(np.exp(-40.0))
+    assert gradient[0].tolist() == pytest.approx([3 * rest, -2 * rest, -rest], rel=1e-5)
+
+
+def test_a_contrast_of_log_odds_is_not_that_of_logits_where_each_class_is_by_itself() -> None:
+    outputs = torch.randn(3, 4, dtype=torch.float64)
+    target = Contrast(0, 2, of="log-probability", activation="sigmoid").resolve((), 4, None)
+    p = outputs.sigmoid().log()
+    assert torch.allclose(target.score(outputs), p[:, 0] - p[:, 2])
+    assert target.unit == "nat"
+    keys = {
+        Contrast(0, 2, of=of, activation=how).key
+        for of in ("probability", "log-probability")
+        for how in ("softmax", "sigmoid")
+    }
+    assert len(keys | {Contrast(0, 2).key}) == 5
+    for wrong, words in (
+        ({"of": "margin"}, "of='margin'"),
+        ({"of": "probability", "activation": "tanh"}, "activation='tanh'"),
+        ({"activation": "softmax"}, "activation='softmax'"),
+    ):
+        with pytest.raises(InputError, match=words):
+            Contrast(0, 2, **wrong)
+
+
 def test_a_margin_is_over_the_kth_best_other() -> None:
     outputs = torch.tensor([[0.0, 3.0, 1.0, 2.0], [5.0, 3.0, 1.0, 9.0]])
     assert Margin(1).score(outputs).tolist() == [1.0, -6.0]
@@ -211,6 +280,11 @@ def test_derivatives_of_every_kind() -> None:
     targets = [
         *(kind(2) for kind in KINDS.values()),
         Contrast(2, 4),
+        *(
+            Contrast(2, 4, of=of, activation=how)
+            for of in ("probability", "log-probability")
+            for how in (None, "sigmoid")
+        ),
         Margin(2, k=3),
         Probability(2, activation="sigmoid"),
         Score(lambda y: y.square().sum(1), "energy"),

@@ -209,8 +209,39 @@ def test_a_log_probability_against_another_class_is_the_difference_of_logits_and
     widget.wait(20)
     assert (widget.shown, widget.score) == ("gradient/contrast/0/3", "logit")
     with pytest.raises(traitlets.TraitError, match="logit"):
-        widget.score = "probability"
+        widget.score = "margin"
     assert widget.score == "logit"
+
+
+def test_a_probability_against_another_class_is_their_difference(make: Any, model: Small, picture: Any) -> None:
+    widget = make(target=0)
+    widget.versus = 3
+    widget.wait(20)
+    widget.score = "probability"
+    widget.wait(20)
+    assert (widget.shown, widget.score, widget.versus) == ("gradient/contrast/0/3/probability", "probability", 3)
+    one, other = (sw.explain(model, picture, target=sw.Probability(k), preprocess="none") for k in (0, 3))
+    np.testing.assert_allclose(widget.attribution.values, one.values - other.values, atol=1e-7)
+    assert widget.attribution.score == pytest.approx(one.score - other.score)
+    header = next(head for head in widget._maps if head["key"] == widget.shown)
+    assert (header["target"]["kind"], header["target"]["other"]) == ("probability", 3)
+    assert header["unit"] == "probability per full-scale pixel"
+    widget.class_index = 5
+    widget.wait(20)
+    assert widget.shown == "gradient/contrast/5/3/probability"
+    widget.versus = -1
+    widget.wait(20)
+    assert widget.shown == "gradient/probability/5"
+    view = widget.view
+    widget.target = sw.Contrast(1, 2, of="log-probability", activation="sigmoid")
+    widget.wait(20)
+    assert (widget.shown, widget.score) == ("gradient/contrast/1/2/log-probability/sigmoid", "log-probability")
+    widget.versus = 4
+    widget.wait(20)
+    assert widget.shown == "gradient/contrast/1/4/log-probability/sigmoid", "as it was last looked at"
+    widget.view = view
+    widget.wait(20)
+    assert widget.view == view
 
 
 def test_an_observer_may_choose_something_else(make: Any) -> None:

@@ -3,7 +3,7 @@ import type { Header } from "../map/header";
 import type { Store } from "../state/store";
 import type { Trouble } from "../state/traits";
 import type { Drawn } from "./scene";
-import { places, placeWord, scoreExplained } from "./words";
+import { places, placeWord, scoreExplained, scoreName } from "./words";
 
 /** What is said above the picture. */
 export interface Notice {
@@ -117,8 +117,9 @@ function detailsOf(drawn: Drawn): string {
       `${places(drawn, field.missing)} ${one ? "has" : "have"} no finite value and ${one ? "stays" : "stay"} empty`,
     );
   }
-  if (header.score !== null) parts.push(`${header.target.kind} ${number3(header.score)}`);
-  if (header.probability !== null && header.target.kind !== "probability") {
+  const score = scoreName(header);
+  if (header.score !== null) parts.push(`${score} ${number3(header.score)}`);
+  if (header.probability !== null && score !== "probability") {
     parts.push(`probability ${percent(100 * header.probability)}`);
   }
   parts.push(...figuresOf(header).map((one) => one.words));

@@ -11,8 +11,8 @@ const EXPLAINED: Record<string, string> = {
   "log-probability": "The logarithm of the probability.",
   margin: "The logit less the greatest logit of another class.",
 };
-/** Two classes are compared by these: for a softmax their difference is the log of the ratio of the probabilities. */
-const COMPARED = new Set(["logit", "log-probability"]);
+/** What two classes can be compared by. */
+const COMPARED = new Set(["logit", "probability", "log-probability"]);
 
 /** Which score of the class is asked about, and whether it is compared with another class. */
 export class Question {

@@ -19,13 +19,19 @@ export function namesOf(header: Header, labels: Labels): Names {
   const method = asWord(header.method.label);
   if (index !== null && other !== null) {
     const [one, two] = [labels.distinct(index, label), labels.distinct(other, otherLabel)];
-    return { subject: `${one} rather than ${two}`, about: method, score: `score of ${one} over ${two}` };
+    const score = `${scoreName(header)} of ${one} and ${two}`;
+    return { subject: `${one} rather than ${two}`, about: `${method} of the ${scoreName(header)}`, score };
   }
   if (index === null || !text.endsWith(label)) return { subject: text, about: method, score: text };
   const subject = labels.distinct(index, label);
   const score = text.slice(0, text.length - label.length) + subject;
   const kind = text.slice(0, text.length - label.length).replace(/ of $/, "");
   return { subject, about: kind ? `${method} of the ${kind}` : method, score };
+}
+
+/** What the number is whose map is shown: "logit", or "difference of logits" where two classes are compared. */
+export function scoreName({ target: { kind, other } }: Header): string {
+  return other === null ? kind : `difference of ${kind.replace(/y$/, "ie")}s`;
 }
 
 /** A name inside a sentence: "gradient", but "SmoothGrad" and "Grad-CAM". */
