@@ -149,7 +149,7 @@ class Explainer:
         self.prepared: Prepared = prepare(image, model, preprocess)
         self.outputs: Tensor = torch.zeros(1, 0, dtype=torch.float64)
         self._no_classes: ModelError | None = None
-        self._predict(image)
+        self._predict(self.content(), image)
         self.classes = int(self.outputs.shape[1])
         self.labels: tuple[str, ...] = labels_for(model, names, self.classes) if self.classes else ()
         self.probability_kind = "sigmoid" if self.classes == 1 else "softmax"
@@ -159,8 +159,7 @@ class Explainer:
         self._layers: tuple[LayerChoice, ...] | None = None
         self._listing = Lock()
 
-    def _predict(self, image: Any = None) -> None:
-        weights = self.content()
+    def _predict(self, weights: Hashable, image: Any = None) -> None:
         problem = Problem(self.shadow, self.prepared, (), inputs=self.inputs)
         try:
             # In float64: the probabilities shown are then those of the logits, not of their rounding.
@@ -184,11 +183,18 @@ class Explainer:
         """What the model's weights come to now; always the same where they are not watched."""
         return content_of(self.shadow.model) if self._watch else None
 
-    def refresh(self) -> bool:
-        """Predict again where the weights changed since; whether they did."""
-        if self.content() == self.weights:
+    def refresh(self, content: Hashable = None) -> bool:
+        """Predict again where the weights changed since; whether they did.
+
+        Parameters
+        ----------
+        content
+            What they come to, where that is known from a moment ago; None reads them.
+        """
+        content = self.content() if content is None else content
+        if content == self.weights:
             return False
-        self._predict()
+        self._predict(content)
         self._rank()
         return True
 

@@ -143,18 +143,27 @@ class Reporter:
         if widget._subjects.images > 1:
             widget._predict_again()
 
-    def is_current(self, key: str) -> bool:
-        """Whether a map that is held is whole, and of the weights that the model has now."""
+    def is_current(self, key: str, content: Hashable) -> bool:
+        """Whether a map that is held is whole, and of the weights that its model has now.
+
+        Parameters
+        ----------
+        key
+            Of the map.
+        content
+            What the model's weights come to, read a moment ago: they are all read, and not under the lock.
+        """
         widget = self._widget()
         if widget is None or key not in widget._attributions:
             return False
         explainer = widget._orders[key].explainer
-        content = explainer.content()
         self._know(widget, explainer, content)
-        if explainer.weights != content:
-            widget._predict_again()
         header = next((one for one in widget._maps if one["key"] == key), None)
-        return header is not None and header["final"] and self._weights.get(key) == content
+        current = header is not None and bool(header["final"]) and self._weights.get(key) == content
+        if current and explainer.weights != content:
+            # They are those of before again, and nothing is computed that would look at the prediction.
+            widget._predict_again()
+        return current
 
     def _know(self, widget: SaliencyWidget, explainer: Explainer, content: Hashable) -> None:
         """Note what the weights of a model come to now."""

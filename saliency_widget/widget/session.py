@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -46,6 +46,8 @@ class Order:
         The model and the picture it is of.
     own
         Python asked for it, and shows it; what the front end asked for is its own to show.
+    content
+        What the model's weights came to when it was asked for; None where they have not been read.
     quiet
         Computed ahead, because it will probably be wanted: nothing is shown of it, not even its failure.
     """
@@ -56,6 +58,7 @@ class Order:
     explainer: Explainer
     req: str | None = None
     own: bool = False
+    content: Hashable = None
     quiet: bool = False
 
     def ours(self) -> Order:
@@ -64,7 +67,7 @@ class Order:
 
     def stripped(self) -> Order:
         """The same map, with nothing of who asked for it."""
-        return replace(self, req=None, own=False, quiet=False)
+        return replace(self, req=None, own=False, content=None, quiet=False)
 
 
 class Sink(Protocol):
@@ -139,9 +142,15 @@ class Session:
     changed
         The condition of the sink's own lock. One lock serves both, so that neither can wait for the other; it is
         notified whenever an order ends.
+
+    Attributes
+    ----------
+    turn : int
+        Another number whenever something is asked for or called off.
     """
 
     def __init__(self, sink: Sink, changed: threading.Condition) -> None:
+        self.turn = 0
         self._closed = False
         self._sink = sink
         self._changed = changed
@@ -167,6 +176,7 @@ class Session:
     def ask(self, order: Order) -> None:
         """Compute this next; what was being computed is dropped, unless it is the same map."""
         with self._changed:
+            self.turn += 1
             if self._closed:
                 self._tell_cancelled(order, "the widget is closed")
             elif self._running is not None and order.key in [one.key for one in self._batch]:
@@ -199,12 +209,14 @@ class Session:
         with self._changed:
             order = self.current
             if order is not None and req in (None, order.req):
+                self.turn += 1
                 self._drop(reason, keep=keep)
                 self._next()
 
     def stop(self) -> None:
         """Drop everything, also what nobody waits for yet; the best estimate so far is kept."""
         with self._changed:
+            self.turn += 1
             self._drop("stopped", keep=True)
             self._ahead.clear()
 
@@ -287,7 +299,7 @@ class Session:
                     return
                 order = self._running[0]
             self._report(job, lambda sink, order: sink.started(order))
-            if order.explainer.refresh():
+            if order.explainer.refresh(order.content):
                 self._report(job, lambda sink, order: sink.refreshed(order.explainer))
             with self._changed:
                 if self._running is None or self._running[1] is not job:
@@ -391,7 +403,7 @@ def _quietly(work: Callable[[], None]) -> None:
 
 def quietly(order: Order) -> Order:
     """The same map, for nobody who waits."""
-    return order if order.quiet and order.req is None else replace(order, quiet=True, own=False, req=None)
+    return order if order.quiet and order.req is None else replace(order, quiet=True, own=False, content=None, req=None)
 
 
 def words_of(error: BaseException) -> str:

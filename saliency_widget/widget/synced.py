@@ -37,14 +37,17 @@ _now = _Now()
 @contextmanager
 def _section() -> Iterator[None]:
     """A change of synced state, with all that observers and links make of it."""
-    with _LOCK:
-        _now.depth += 1
-        try:
-            yield
-        finally:
-            _now.depth -= 1
-            while _now.depth == 0 and _now.afterwards:
-                _now.afterwards.pop(0)()
+    try:
+        with _LOCK:
+            _now.depth += 1
+            try:
+                yield
+            finally:
+                _now.depth -= 1
+    finally:
+        # Without the lock, if nobody else on this thread has it: they may read all weights of a model.
+        while _now.depth == 0 and _now.afterwards:
+            _now.afterwards.pop(0)()
 
 
 class Synced(anywidget.AnyWidget):

@@ -25,7 +25,7 @@ from saliency_widget.widget.choices import check_view
 from saliency_widget.widget.frontend import esm
 from saliency_widget.widget.looks import LOOKS, Looks, as_input_error
 from saliency_widget.widget.reporter import Reporter
-from saliency_widget.widget.session import Order, Session, quietly, words_of
+from saliency_widget.widget.session import NEWER, Order, Session, quietly, words_of
 from saliency_widget.widget.slots import COUNT
 from saliency_widget.widget.state import status_of
 from saliency_widget.widget.subjects import Subjects
@@ -248,7 +248,8 @@ class SaliencyWidget(Looks):
         with self._lock:
             now = self._now()
             explainer = self._explainer_at(now.model, now.image)
-            self._choose(self._order(explainer.resolve(target), self._method_of(now), explainer))
+            order = self._order(explainer.resolve(target), self._method_of(now), explainer)
+        self._choose(order)
 
     @property
     def view(self) -> dict[str, Any]:
@@ -275,8 +276,8 @@ class SaliencyWidget(Looks):
                     setattr(self, name, value)
                 if panels is not None:
                     self.panels = panels
-            if order is not None:
-                self._choose(order)
+        if order is not None:
+            self._choose(order)
 
     def wait(self, timeout: float | None = None) -> SaliencyWidget:
         """Wait until what was asked for is there.
@@ -313,8 +314,9 @@ class SaliencyWidget(Looks):
         """Go on with the map on display where it was stopped; make it anew where the weights have changed since."""
         with self._lock:
             self._explainer_at(0, 0)
-            if self.shown in self._orders and not self._reporter.is_current(self.shown):
-                self._session.ask(self._orders[self.shown].ours())
+            order, turn = self._orders.get(self.shown), self._session.turn
+        if order is not None:
+            self._ask_again(order.ours(), turn)
 
     def figure(self) -> Any:
         """A matplotlib figure of the map on display, in the colours and with the reduction in which it is shown."""
@@ -397,15 +399,36 @@ class SaliencyWidget(Looks):
                 self.send(protocol.error(said.req, words_of(error), ""))
                 return
             self.send(protocol.accepted(said.req))
-            if self._reporter.is_current(order.key):
+            held, turn = order.key in self._attributions, self._session.turn
+            if not held:
+                self._ask_for_page(order)
+        if held:
+            self._ask_again(order, turn)
+
+    def _ask_for_page(self, order: Order) -> None:
+        current = self._session.current
+        if current is not None and current.own and current.key != order.key:
+            # It gives way, and the choices name it no longer.
+            self._mirror_shown()
+        self._session.ask(order)
+
+    def _ask_again(self, order: Order, turn: int) -> None:
+        """Answer with a map that is held, or compute it where it is not whole or of earlier weights."""
+        # All weights are read, for which nobody else need wait. What was asked for meanwhile is newer.
+        content = order.explainer.content()
+        with self._lock:
+            if self._closed or self._session.turn != turn:
+                if not order.own and order.req is not None:
+                    self.send(protocol.cancelled(order.req, "the widget is closed" if self._closed else NEWER))
+            elif not self._reporter.is_current(order.key, content):
+                order = replace(order, content=content)
+                if order.own:
+                    self._session.ask(order)
+                else:
+                    self._ask_for_page(order)
+            elif not order.own and order.req is not None:
                 self._reporter.slots.touch(order.key)
-                self.send(protocol.done(said.req, order.key))
-            else:
-                current = self._session.current
-                if current is not None and current.own and current.key != order.key:
-                    # It gives way, and the choices name it no longer.
-                    self._mirror_shown()
-                self._session.ask(order)
+                self.send(protocol.done(order.req, order.key))
 
     def _on_tile(self, said: protocol.Tile) -> None:
         with self._lock:
@@ -481,11 +504,11 @@ class SaliencyWidget(Looks):
                 self._mirror_shown()
                 return
             current = self._session.current
-            if order.key != (self.shown if current is None else current.key):
-                self._choose(order)
-            else:
+            if order.key == (self.shown if current is None else current.key):
                 # What was given can be less than all of it, or another word for it.
                 self._mirror(order)
+                return
+        self._choose(order)
 
     @t.validate("panels")
     def _check_panels_trait(self, proposal: Any) -> Any:
@@ -627,16 +650,20 @@ class SaliencyWidget(Looks):
 
     def _choose(self, order: Order) -> None:
         """Show this map: at once where it is here, else when it is computed."""
-        current = self._reporter.is_current(order.key)
-        if order.key in self._attributions:
-            # Also one of earlier weights, or one that was stopped, until there is a better one.
-            self._session.cancel(reason="something else was chosen")
-            self.shown = order.key
-            self._reporter.error = None
-            self._forgive()
-        if not current:
-            self._session.ask(order.ours())
-        self._mirror(order)
+        with self._lock:
+            held = order.key in self._attributions
+            if held:
+                # Also one of earlier weights, or one that was stopped, until there is a better one.
+                self._session.cancel(reason="something else was chosen")
+                self.shown = order.key
+                self._reporter.error = None
+                self._forgive()
+            else:
+                self._session.ask(order.ours())
+            self._mirror(order)
+            turn = self._session.turn
+        if held:
+            self._ask_again(order.ours(), turn)
 
     @contextlib.contextmanager
     def _mirrored(self, order: Order) -> Iterator[Mapping[str, Any]]:
@@ -714,8 +741,12 @@ class SaliencyWidget(Looks):
         subjects: Subjects | None = self.__dict__.get("_subjects")
         if subjects is None:
             return
-        changed = [explainer.refresh() for explainer in subjects.all]
-        if any(changed):
+        changed = False
+        for row in subjects.rows:
+            content = row[0].content()
+            for explainer in row:
+                changed |= explainer.refresh(content)
+        if changed:
             with self._lock:
                 if not self._closed:
                     with self.pushing():

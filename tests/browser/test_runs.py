@@ -37,6 +37,8 @@ def grows(widget: Widget, then: int) -> int:
 
 def test_what_a_cell_asks_for_comes_bit_by_bit_and_is_stopped_here(quick: tuple[Lab, Widget]) -> None:
     lab, widget = quick
+    widget.wait_until_shown("tiger cat")
+    widget.field("state").filter(has_text="logit").wait_for()
     before = widget.pixels()
     lab.ask(1, ASK)
     first = grows(widget, 0)

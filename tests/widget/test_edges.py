@@ -524,3 +524,96 @@ def test_junk_in_every_trait_changes_nothing_and_prints_nothing(make: Any, capsy
     widget.view = view
     assert widget.view == view
     assert len(widget._images) == 1
+
+
+# --- how often the weights are read --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each time that all weights were read, whether that was under the lock, for which every widget waits."""
+    from saliency_widget.explainer import explainer
+    from saliency_widget.widget import synced
+
+    found: list[bool] = []
+
+    def read(model: Any) -> Any:
+        found.append(synced._LOCK._is_owned())  # type: ignore[attr-defined]
+        return content_of(model)
+
+    monkeypatch.setattr(explainer, "content_of", read)
+    return found
+
+
+def shift(model: Small) -> None:
+    with torch.no_grad():
+        model.head.weight.mul_(1.5)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("who", ["page", "trait", "target", "view"])
+def test_the_weights_are_read_once_for_a_map_and_not_under_the_lock(
+    make: Any, model: Small, readings: list[bool], who: str, held: bool, moved: bool
+) -> None:
+    widget = make(target=0)
+    settle(widget)
+    index = next(i for i in range(7) if (f"gradient/logit/{i}" in widget.attributions) is held and i)
+    if moved:
+        shift(model)
+    readings.clear()
+    if who == "page":
+        ask(widget, target={"kind": "logit", "index": index, "other": None}, method="gradient")
+        assert answer(widget)["kind"] == "done"
+    elif who == "trait":
+        widget.class_index = index
+    elif who == "target":
+        widget.target = index
+    else:
+        widget.view = {"class_index": index}
+    widget.wait(20)
+    settle(widget)
+    assert readings == [False]
+    header = next(one for one in widget._maps if one["key"] == f"gradient/logit/{index}")
+    assert not header["outdated"]
+    truth = sw.explain(model, widget._explainer.prepared.picture, target=index, preprocess="none").values
+    np.testing.assert_allclose(widget.attributions[header["key"]].values, truth, rtol=1e-4, atol=1e-7)
+
+
+def test_going_on_reads_them_once_too(make: Any, model: Small, readings: list[bool]) -> None:
+    widget = make(target=0)
+    settle(widget)
+    shift(model)
+    readings.clear()
+    widget.go_on()
+    widget.wait(20)
+    assert readings == [False]
+    assert not next(one for one in widget._maps if one["key"] == widget.shown)["outdated"]
+
+
+def test_what_is_asked_for_while_they_are_read_is_newer(make: Any, model: Small, monkeypatch: Any) -> None:
+    from saliency_widget.explainer import explainer
+
+    widget = make(target=0)
+    settle(widget)
+    held = next(i for i in range(1, 7) if f"gradient/logit/{i}" in widget.attributions)
+    shift(model)
+    reading, go = threading.Event(), threading.Event()
+
+    def read(model: Any) -> Any:
+        if threading.current_thread() is page:
+            reading.set()
+            assert go.wait(20)
+        return content_of(model)
+
+    monkeypatch.setattr(explainer, "content_of", read)
+    said = {"target": {"kind": "logit", "index": held, "other": None}, "method": "gradient"}
+    page = threading.Thread(target=lambda: ask(widget, "slow", **said))
+    page.start()
+    assert reading.wait(20)
+    widget.score = "margin"
+    go.set()
+    page.join(20)
+    assert answer(widget, "slow")["kind"] == "cancelled"
+    widget.wait(20)
+    assert widget.shown == "gradient/margin/0"

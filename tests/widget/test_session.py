@@ -61,7 +61,7 @@ class SlowExplainer:
         self.weights = 0
         self.moved = False
 
-    def refresh(self) -> bool:
+    def refresh(self, content: Any = None) -> bool:
         moved, self.moved = self.moved, False
         self.weights += moved
         return moved
