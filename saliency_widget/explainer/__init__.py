@@ -2,7 +2,7 @@
 
 from saliency_widget.explainer.api import explain, stream
 from saliency_widget.explainer.explainer import TRAINING_MODE, ClassScore, Explainer, LayerChoice, Step
-from saliency_widget.explainer.ready import Ready, make_all_ready, make_ready, make_subjects
+from saliency_widget.explainer.ready import Ready, make_ready
 
 __all__ = [
     "TRAINING_MODE",
@@ -12,8 +12,6 @@ __all__ = [
     "Ready",
     "Step",
     "explain",
-    "make_all_ready",
     "make_ready",
-    "make_subjects",
     "stream",
 ]

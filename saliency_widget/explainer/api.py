@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from saliency_widget.explainer.explainer import Step
-from saliency_widget.explainer.ready import Ready, make_all_ready, make_ready
+from saliency_widget.explainer.ready import Ready, make_ready
 
 
 def stream(
@@ -36,21 +36,19 @@ def stream(
         stands for it begins with one entry and gets another when the next image begins; those of earlier images are
         final.
     """
-    if isinstance(image, (list, tuple)):
-        all_ready = make_all_ready(
-            model,
-            image,
-            target=target,
-            method=method,
-            preprocess=preprocess,
-            labels=labels,
-            inputs=inputs,
-            stacklevel=2,
-        )
-        return (results for results, _ in _one_after_another(all_ready))
-    ready = make_ready(
-        model, image, target=target, method=method, preprocess=preprocess, labels=labels, inputs=inputs, stacklevel=2
+    (row,) = make_ready(
+        [model],
+        image,
+        target=target,
+        method=method,
+        preprocess=preprocess,
+        labels=labels,
+        inputs=inputs,
+        stacklevel=2,
     )
+    if isinstance(image, (list, tuple)):
+        return (results for results, _ in _one_after_another(row))
+    (ready,) = row
     return (ready.result(step) for step in ready.steps())
 
 
@@ -111,52 +109,39 @@ def explain(
         The model cannot be explained as it is.
     """
     many = isinstance(image, (list, tuple))
-    if many:
-        all_ready = make_all_ready(
-            model,
-            image,
-            target=target,
-            method=method,
-            preprocess=preprocess,
-            labels=labels,
-            inputs=inputs,
-            stacklevel=2,
-        )
-    else:
-        ready = make_ready(
-            model,
-            image,
-            target=target,
-            method=method,
-            preprocess=preprocess,
-            labels=labels,
-            inputs=inputs,
-            stacklevel=2,
-        )
-        all_ready = (ready,)
+    (row,) = make_ready(
+        [model],
+        image,
+        target=target,
+        method=method,
+        preprocess=preprocess,
+        labels=labels,
+        inputs=inputs,
+        stacklevel=2,
+    )
     results: list[Any] = []
     if progress:
         from tqdm.auto import tqdm
 
         # A total from the beginning, of which the first estimate knows more: a bar without one shows no progress.
-        with tqdm(desc=all_ready[0].method.label, leave=False, total=len(all_ready)) as bar:
+        with tqdm(desc=row[0].method.label, leave=False, total=len(row)) as bar:
             before = 0
-            for results, step in _one_after_another(all_ready):
+            for results, step in _one_after_another(row):
                 # How much there is to do is known of the image at hand; the others are taken to be like it.
-                bar.total = before + step.total * (len(all_ready) - len(results) + 1)
+                bar.total = before + step.total * (len(row) - len(results) + 1)
                 bar.update(before + step.done - bar.n)
                 bar.refresh()
                 before += step.done if step.final else 0
     else:
-        for results, _ in _one_after_another(all_ready):  # noqa: B007  (the last counts)
+        for results, _ in _one_after_another(row):  # noqa: B007  (the last counts)
             pass
     return results if many else results[0]
 
 
-def _one_after_another(all_ready: tuple[Ready, ...]) -> Iterator[tuple[list[Any], Step]]:
+def _one_after_another(row: tuple[Ready, ...]) -> Iterator[tuple[list[Any], Step]]:
     """The results so far, one for each image that has begun, and the step that brought the last."""
     finished: list[Any] = []
-    for ready in all_ready:
+    for ready in row:
         step: Step | None = None
         for step in ready.steps():
             yield [*finished, ready.result(step)], step

@@ -50,7 +50,7 @@ class Ready:
 
 
 def make_ready(
-    model: Any,
+    models: Sequence[Any],
     image: Any,
     *,
     target: Any,
@@ -58,62 +58,29 @@ def make_ready(
     preprocess: Any,
     labels: Any,
     inputs: Any = None,
+    watch: bool = False,
     stacklevel: int,
-) -> Ready:
-    """Validate everything for one picture, cheap things first, and predict.
+) -> tuple[tuple[Ready, ...], ...]:
+    """Validate everything for each model with each picture, cheap things first, and predict.
 
     Parameters
     ----------
-    model, image, target, method, preprocess, labels, inputs
-        As in :func:`~saliency_widget.explain`.
+    models
+        Each as in :func:`~saliency_widget.explain`.
+    image, target, method, preprocess, labels, inputs
+        As in :func:`~saliency_widget.explain`; ``image`` is one or a list.
+    watch
+        As in :class:`~saliency_widget.explainer.explainer.Explainer`.
     stacklevel
         How many calls lie between this one and the user's line, to which warnings point.
-    """
-    (ready,) = _make(
-        model, [image], target, method, preprocess, labels, inputs, listed=False, stacklevel=stacklevel + 1
-    )
-    return ready
-
-
-def make_all_ready(
-    model: Any,
-    images: Sequence[Any],
-    *,
-    target: Any,
-    method: Any,
-    preprocess: Any,
-    labels: Any,
-    inputs: Any = None,
-    stacklevel: int,
-) -> tuple[Ready, ...]:
-    """As :func:`make_ready`, for each of several pictures, before any of them is explained."""
-    if not images:
-        raise InputError("image", images, "is an empty list", "Give at least one image.")
-    level = stacklevel + 1
-    return _make(model, images, target, method, preprocess, labels, inputs, listed=True, stacklevel=level)
-
-
-def make_subjects(
-    model: Any,
-    image: Any,
-    *,
-    target: Any,
-    method: Any,
-    preprocess: Any,
-    labels: Any,
-    inputs: Any = None,
-    stacklevel: int,
-) -> tuple[tuple[Ready, ...], ...]:
-    """As :func:`make_ready`, for each of a list of models with each of a list of pictures; or for one of either.
 
     Returns
     -------
     tuple of tuple of Ready
         The pictures of each model.
     """
-    models = list(model) if isinstance(model, (list, tuple)) else [model]
     if not models:
-        raise InputError("model", model, "is an empty list", "Give at least one model.")
+        raise InputError("model", models, "is an empty list", "Give at least one model.")
     listed = isinstance(image, (list, tuple))
     if listed and not image:
         raise InputError("image", image, "is an empty list", "Give at least one image.")
@@ -124,7 +91,7 @@ def make_subjects(
     rows: list[tuple[Ready, ...]] = []
     for one, facts in zip(models, checked, strict=True):
         # No comprehension, which would be one more call between a warning and the user's line.
-        rows.append(_build(one, images, preprocess, facts, watch=True, stacklevel=level))
+        rows.append(_build(one, images, preprocess, facts, watch=watch, stacklevel=level))
     return tuple(rows)
 
 
@@ -137,22 +104,6 @@ class _Checked:
     many: bool
     names: tuple[str, ...] | None
     extra: Sequence[Any]
-
-
-def _make(
-    model: Any,
-    images: Sequence[Any],
-    target: Any,
-    method: Any,
-    preprocess: Any,
-    labels: Any,
-    inputs: Any,
-    *,
-    listed: bool,
-    stacklevel: int,
-) -> tuple[Ready, ...]:
-    checked = _check(model, images, target, method, labels, inputs, listed=listed)
-    return _build(model, images, preprocess, checked, stacklevel=stacklevel + 1)
 
 
 def _check(
@@ -177,7 +128,7 @@ def _build(
     preprocess: Any,
     checked: _Checked,
     *,
-    watch: bool = False,
+    watch: bool,
     stacklevel: int,
 ) -> tuple[Ready, ...]:
     if shadow_of(model).was_training:

@@ -16,7 +16,7 @@ from saliency_widget.display.cells import Between
 from saliency_widget.display.colours import table_names
 from saliency_widget.display.encode import encode_half
 from saliency_widget.errors import InputError, SaliencyError
-from saliency_widget.explainer import Explainer, make_subjects
+from saliency_widget.explainer import Explainer, make_ready
 from saliency_widget.methods.base import Method, as_method
 from saliency_widget.methods.plain import plain_parameters
 from saliency_widget.targets import Target
@@ -143,14 +143,15 @@ class SaliencyWidget(Looks):
         looks.update(look=look, reduction=reduction, colormap=colormap)
         looks.update({name: value for name, value in wished.items() if name in LOOKS})
         self._check_looks(looks)
-        ready = make_subjects(
-            model,
+        ready = make_ready(
+            list(model) if isinstance(model, (list, tuple)) else [model],
             image,
             target=target,
             method=method,
             preprocess=preprocess,
             labels=labels,
             inputs=inputs,
+            watch=True,
             stacklevel=2,
         )
         self._esm = esm()
