@@ -160,6 +160,8 @@ class Session:
         self._batch: list[Order] = []
         self._run: _Run | None = None
         self._suspended: _Run | None = None
+        # What was to be done aside last.
+        self._aside: Job | None = None
 
     @property
     def current(self) -> Order | None:
@@ -231,18 +233,15 @@ class Session:
     def rest(self, timeout: float) -> bool:
         """Wait until all that is under way has ended, also what nobody waits for; whether it did in time (seconds)."""
         end = time.monotonic() + timeout
-        worker = None
         with self._changed:
-            if self._running is not None:
-                worker = worker_for(self._running[0].explainer.shadow.home[0])
             if not self._changed.wait_for(lambda: self._running is None and not self._ahead, timeout):
                 return False
-        # Also what was to be done aside, which came to the worker before this.
-        return worker is None or worker.submit(lambda _: None).wait(max(0.0, end - time.monotonic()))
+            aside = self._aside
+        return aside is None or aside.wait(max(0.0, end - time.monotonic()))
 
     def aside(self, work: Callable[[], None], explainer: Explainer) -> None:
         """Do some work on the worker's thread, after what it has to do now."""
-        worker_for(explainer.shadow.home[0]).submit(lambda _: _quietly(work), owner=id(self))
+        self._aside = worker_for(explainer.shadow.home[0]).submit(lambda _: _quietly(work), owner=id(self))
 
     def _start(self, order: Order) -> None:
         # The lock is held, so the job cannot report before it is noted here as the one that counts.

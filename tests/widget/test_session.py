@@ -380,3 +380,19 @@ def test_a_sink_that_fails_ends_the_order_all_the_same(rig: Rig) -> None:
     rig.let(2)
     rig.until(lambda: rig.recorder.ends("a") == ["failed"])
     assert rig.session.current is None
+
+
+def test_resting_waits_for_all_that_is_under_way_and_no_longer_than_told(rig: Rig) -> None:
+    assert rig.session.rest(0.0)
+    done: list[str] = []
+    rig.session.ask(order("a"))
+    rig.session.ask_ahead([order("x", quiet=True)])
+    rig.reach_gate()
+    rig.session.aside(lambda: done.append("aside"), rig.explainer)  # type: ignore[arg-type]
+    assert not rig.session.rest(0.01)
+    rig.let(2)
+    rig.until(lambda: rig.recorder.ends("a") == ["done"])
+    assert not rig.session.rest(0.01), "somebody may want what is computed ahead"
+    rig.let(2)
+    assert rig.session.rest(WAIT)
+    assert (rig.recorder.ends("x"), done) == (["done"], ["aside"])
