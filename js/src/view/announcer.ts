@@ -4,27 +4,26 @@ const LEAD = 100;
 const PAUSE = 1000;
 
 /** A live region that speaks at most once a second, and then of what is so by then. */
-export class Announcer {
-  readonly element = make("div", { class: "spoken", "aria-live": "polite", role: "status" });
-  #next: (() => string) | null = null;
-  #timer: ReturnType<typeof setTimeout> | null = null;
+export function makeAnnouncer(signal: AbortSignal) {
+  const element = make("div", { class: "spoken", "aria-live": "polite", role: "status" });
+  let next: (() => string) | null = null;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  signal.addEventListener("abort", () => timer !== null && clearTimeout(timer));
 
-  constructor(readonly signal: AbortSignal) {
-    signal.addEventListener("abort", () => this.#timer !== null && clearTimeout(this.#timer));
-  }
-
-  say(words: () => string): void {
-    if (this.signal.aborted) return;
-    this.#next = words;
+  function say(words: () => string): void {
+    if (signal.aborted) return;
+    next = words;
     // Not before what is to be read aloud has been drawn.
-    this.#timer ??= setTimeout(() => this.#speak(), LEAD);
+    timer ??= setTimeout(() => speak(), LEAD);
   }
 
-  #speak(): void {
-    this.#timer = null;
-    if (!this.#next) return;
-    this.element.textContent = this.#next();
-    this.#next = null;
-    this.#timer = setTimeout(() => this.#speak(), PAUSE);
+  function speak(): void {
+    timer = null;
+    if (!next) return;
+    element.textContent = next();
+    next = null;
+    timer = setTimeout(() => speak(), PAUSE);
   }
+
+  return { element, say };
 }

@@ -13,11 +13,11 @@ import {
   thresholdAt,
 } from "./axis";
 import { make, setAttribute, setText } from "./dom";
-import { Handle, type HandleState } from "./handles";
-import { Histogram } from "./histogram";
+import { type HandleState, makeHandle } from "./handles";
+import { makeHistogram } from "./histogram";
 import { percentile, scaleWords } from "./legend";
 import type { Drawn, Scene } from "./scene";
-import { Ticks } from "./ticks";
+import { makeTicks } from "./ticks";
 import { keptWords, placeWord, unitExplained } from "./words";
 
 const WIDTH = 514;
@@ -29,91 +29,79 @@ const NOWHERE: Axis = { bend: 0, end: 0 };
  * The colour bar: what each colour means, in numbers and in words, which colours the threshold hides, how many values there are of
  * each, and handles for both.
  */
-export class Bar {
-  readonly element: HTMLElement;
-  readonly #canvas = make("canvas", { class: "bar", width: WIDTH, height: 1, "aria-hidden": "true" });
-  readonly #histogram = new Histogram();
-  readonly #strip: HTMLElement;
-  readonly #cuts = [0, 1].map(() => make("span", { class: "cut", hidden: true }));
-  readonly #levels = [0, 1].map(() => make("span", { class: "level", hidden: true }));
-  readonly #clip: Handle;
-  readonly #threshold: Handle;
-  readonly #ticks = new Ticks();
-  readonly #words = make("p", { class: "quiet scale" });
-  #scene: Scene | null = null;
-  #axis = NOWHERE;
-  #drawn = "";
+export function makeBar(store: Store, signal: AbortSignal) {
+  const canvas = make("canvas", { class: "bar", width: WIDTH, height: 1, "aria-hidden": "true" });
+  const histogram = makeHistogram();
+  const cuts = [0, 1].map(() => make("span", { class: "cut", hidden: true }));
+  const levels = [0, 1].map(() => make("span", { class: "level", hidden: true }));
+  const ticks = makeTicks();
+  const words = make("p", { class: "quiet scale" });
+  let current: Scene | null = null;
+  let shownAxis = NOWHERE;
+  let drawnAs = "";
+  const done = () => store.save();
+  const clip = makeHandle("Clip at value", "Clip", "clip", signal, {
+    move: (to) => set("clip", clipOf(current, magnitudeAt(shownAxis, to))),
+    done,
+  });
+  const threshold = makeHandle("Hide below value", "Hide below", "threshold", signal, {
+    move: (to) => {
+      const field = current?.drawn?.field;
+      return set("threshold", field ? thresholdAt(field, magnitudeAt(shownAxis, to)) : null);
+    },
+    done,
+  });
+  const strip = make("div", { class: "strip" });
+  strip.append(histogram.element, canvas, ...levels, ...cuts);
+  strip.append(...threshold.elements, ...clip.elements);
+  const element = make("div", { class: "colourbar", role: "group", "aria-label": "Colour bar" });
+  element.append(strip, ticks.element, words);
 
-  constructor(
-    readonly store: Store,
-    signal: AbortSignal,
-  ) {
-    const done = () => store.save();
-    this.#clip = new Handle("Clip at value", "Clip", "clip", signal, {
-      move: (to) => this.#set("clip", clipOf(this.#scene, magnitudeAt(this.#axis, to))),
-      done,
-    });
-    this.#threshold = new Handle("Hide below value", "Hide below", "threshold", signal, {
-      move: (to) => {
-        const field = this.#scene?.drawn?.field;
-        return this.#set("threshold", field ? thresholdAt(field, magnitudeAt(this.#axis, to)) : null);
-      },
-      done,
-    });
-    this.#strip = make("div", { class: "strip" });
-    this.#strip.append(this.#histogram.element, this.#canvas, ...this.#levels, ...this.#cuts);
-    this.#strip.append(...this.#threshold.elements, ...this.#clip.elements);
-    this.element = make("div", { class: "colourbar", role: "group", "aria-label": "Colour bar" });
-    this.element.append(this.#strip, this.#ticks.element, this.#words);
+  function forget(): void {
+    drawnAs = "";
   }
 
-  forget(): void {
-    this.#drawn = "";
-  }
-
-  update(scene: Scene): void {
+  function update(scene: Scene): void {
     const { drawn, sign } = scene;
-    this.#scene = scene;
-    this.#axis = drawn && drawn.level > 0 ? axisOf(scene, drawn) : NOWHERE;
-    setAttribute(this.element, "data-level", drawn?.level);
-    setAttribute(this.element, "data-sign", sign);
-    this.#ticks.update(drawn, this.#axis);
-    setText(this.#words, drawn ? scaleWords(scene, drawn) : "");
-    setAttribute(this.#words, "title", drawn ? unitExplained(drawn.header) || null : null);
+    current = scene;
+    shownAxis = drawn && drawn.level > 0 ? axisOf(scene, drawn) : NOWHERE;
+    setAttribute(element, "data-level", drawn?.level);
+    setAttribute(element, "data-sign", sign);
+    ticks.update(drawn, shownAxis);
+    setText(words, drawn ? scaleWords(scene, drawn) : "");
+    setAttribute(words, "title", drawn ? unitExplained(drawn.header) || null : null);
     const cut = drawn ? hiddenBelow(drawn) : 0;
-    this.#histogram.update(this.#axis.end > 0 ? (drawn?.field ?? null) : null, this.#axis, cut);
-    setAttribute(this.#strip, "title", drawn && this.#axis.end > 0 ? spreadWords(drawn, this.#axis) : null);
-    this.#clip.update(drawn && this.#axis.end > 0 ? clipState(scene, drawn, this.#axis) : null);
-    this.#threshold.update(
-      drawn && this.#axis.end > 0 ? thresholdState(scene, drawn, this.#axis, cut) : null,
-    );
-    this.#draw(scene, cut);
+    histogram.update(shownAxis.end > 0 ? (drawn?.field ?? null) : null, shownAxis, cut);
+    setAttribute(strip, "title", drawn && shownAxis.end > 0 ? spreadWords(drawn, shownAxis) : null);
+    clip.update(drawn && shownAxis.end > 0 ? clipState(scene, drawn, shownAxis) : null);
+    threshold.update(drawn && shownAxis.end > 0 ? thresholdState(scene, drawn, shownAxis, cut) : null);
+    draw(scene, cut);
   }
 
-  #set(trait: "clip" | "threshold", value: number | null): boolean {
-    if (value === null || this.store.traits[trait] === value) return false;
-    this.store.set(trait, value);
+  function set(trait: "clip" | "threshold", value: number | null): boolean {
+    if (value === null || store.traits[trait] === value) return false;
+    store.set(trait, value);
     return true;
   }
 
-  #draw({ drawn, sign }: Scene, cut: number): void {
+  function draw({ drawn, sign }: Scene, cut: number): void {
     const level = drawn?.level ?? 0;
-    const axis = this.#axis;
+    const axis = shownAxis;
     const state = `${sign} ${drawn?.table.name} ${level} ${cut} ${axis.bend} ${axis.end}`;
-    if (state === this.#drawn) return;
-    this.#drawn = state;
+    if (state === drawnAs) return;
+    drawnAs = state;
     const at = level > 0 && cut > 0 && Number.isFinite(cut) ? alongBar(sign, positionAt(axis, cut)) : [];
     const ends = level > 0 ? alongBar(sign, positionAt(axis, level)) : [];
     for (const [marks, places] of [
-      [this.#cuts, at],
-      [this.#levels, ends],
+      [cuts, at],
+      [levels, ends],
     ] as const) {
       marks.forEach((mark, i) => {
         mark.hidden = places[i] === undefined;
         mark.style.left = `${100 * (places[i] ?? 0)}%`;
       });
     }
-    const pen = this.#canvas.getContext("2d");
+    const pen = canvas.getContext("2d");
     if (!pen) return;
     const data = new ImageData(WIDTH, 1);
     const pixels = new Uint32Array(data.data.buffer);
@@ -128,6 +116,8 @@ export class Bar {
     }
     pen.putImageData(data, 0, 0);
   }
+
+  return { element, forget, update };
 }
 
 function axisOf({ store, panels }: Scene, drawn: Drawn): Axis {

@@ -1,6 +1,6 @@
 import { percent, shorten } from "../map/format";
 import type { Store } from "../state/store";
-import { Combobox } from "./combobox";
+import { makeCombobox } from "./combobox";
 import { make, setAttribute, setText } from "./dom";
 import type { Scene } from "./scene";
 
@@ -15,40 +15,35 @@ interface Row {
 }
 
 /** The most probable classes, those that were looked at last, and a search over all. */
-export class Classes {
-  readonly element: HTMLElement;
-  readonly #combobox: Combobox;
-  readonly #list = make("ul", { class: "classes", "aria-label": "Classes" });
-  readonly #rest = make("p", { class: "quiet rest" }, NO_KERNEL);
-  readonly #buttons = new Map<number, HTMLButtonElement>();
+export function makeClasses(store: Store, signal: AbortSignal) {
+  const list = make("ul", { class: "classes", "aria-label": "Classes" });
+  const rest = make("p", { class: "quiet rest" }, NO_KERNEL);
+  const buttons = new Map<number, HTMLButtonElement>();
+  const combobox = makeCombobox("Class", signal, (index) => store.choose({ index }));
+  list.addEventListener(
+    "click",
+    (event) => {
+      const button = (event.target as Element).closest("button");
+      if (button) store.choose({ index: Number(button.dataset.index) });
+    },
+    { signal },
+  );
+  const element = make("div", { class: "choose" }, combobox.element, list, rest);
 
-  constructor(store: Store, signal: AbortSignal) {
-    this.#combobox = new Combobox("Class", signal, (index) => store.choose({ index }));
-    this.#list.addEventListener(
-      "click",
-      (event) => {
-        const button = (event.target as Element).closest("button");
-        if (button) store.choose({ index: Number(button.dataset.index) });
-      },
-      { signal },
-    );
-    this.element = make("div", { class: "choose" }, this.#combobox.element, this.#list, this.#rest);
+  function focus(): void {
+    combobox.focus();
   }
 
-  focus(): void {
-    this.#combobox.focus();
-  }
-
-  update(scene: Scene): void {
+  function update(scene: Scene): void {
     const { store, labels, info, drawn } = scene;
     const can = (index: number) => store.can({ index });
     const rows = rowsOf(scene);
     const shown = drawn?.header.target.index ?? null;
     const wanted = store.wanted?.target.index ?? null;
     const doing = store.protocol.flight?.phase === "waiting" ? "waiting" : "computing";
-    this.#arrange(rows);
+    arrange(rows);
     for (const row of rows) {
-      const button = this.#buttons.get(row.index)!;
+      const button = buttons.get(row.index)!;
       const [name, meter, number, busy] = [...button.children] as HTMLElement[];
       const label = labels.distinct(row.index, row.label);
       setText(name!, shorten(label, 200));
@@ -64,28 +59,27 @@ export class Classes {
       setAttribute(button, "data-held", store.heldAs({ index: row.index }) !== null);
       button.disabled = !can(row.index);
     }
-    this.#rest.hidden = store.canAsk;
+    rest.hidden = store.canAsk;
     const first = rows.map((row) => row.index);
     const named = wanted ?? (drawn ? shown : (info.prediction[0]?.index ?? null));
-    this.#combobox.update(
-      { labels, first, can, otherwise: NO_KERNEL },
-      named === null ? "" : labels.name(named),
-    );
+    combobox.update({ labels, first, can, otherwise: NO_KERNEL }, named === null ? "" : labels.name(named));
   }
 
-  #arrange(rows: readonly Row[]): void {
+  function arrange(rows: readonly Row[]): void {
     const now = rows.map((row) => row.index);
-    if (now.join() === [...this.#buttons.keys()].join()) return;
+    if (now.join() === [...buttons.keys()].join()) return;
     // Buttons are kept, and moved only where the order is new: a moved element would lose the focus.
-    const known = new Map(this.#buttons);
-    this.#buttons.clear();
-    for (const index of now) this.#buttons.set(index, known.get(index) ?? rowButton(index));
-    for (const [index, button] of known) if (!this.#buttons.has(index)) button.parentElement?.remove();
-    [...this.#buttons.values()].forEach((button, at) => {
+    const known = new Map(buttons);
+    buttons.clear();
+    for (const index of now) buttons.set(index, known.get(index) ?? rowButton(index));
+    for (const [index, button] of known) if (!buttons.has(index)) button.parentElement?.remove();
+    [...buttons.values()].forEach((button, at) => {
       const item = button.parentElement ?? make("li", {}, button);
-      if (this.#list.children[at] !== item) this.#list.insertBefore(item, this.#list.children[at] ?? null);
+      if (list.children[at] !== item) list.insertBefore(item, list.children[at] ?? null);
     });
   }
+
+  return { element, focus, update };
 }
 
 function rowButton(index: number): HTMLButtonElement {

@@ -15,96 +15,88 @@ export interface Choices {
 }
 
 /** An editable combobox with a list (WAI-ARIA Authoring Practices), which renders few of however many labels. */
-export class Combobox {
-  readonly element: HTMLElement;
-  readonly #input: HTMLInputElement;
-  readonly #list: HTMLElement;
-  readonly #popup: HTMLElement;
-  readonly #more = make("p", { class: "quiet more" });
-  #choices: Choices | null = null;
-  #matches: number[] = [];
-  #active = -1;
-  #open = false;
-  #name = "";
-
-  constructor(
-    name: string,
-    signal: AbortSignal,
-    readonly chosen: (index: number) => void,
-  ) {
-    const id = uniqueId("combobox");
-    this.#list = make("ul", { role: "listbox", id: `${id}-list`, "aria-label": name });
-    this.#popup = make("div", { class: "popup", hidden: true }, this.#list, this.#more);
-    this.#input = make("input", {
-      type: "text",
-      id,
-      role: "combobox",
-      "aria-autocomplete": "list",
-      "aria-expanded": "false",
-      "aria-controls": `${id}-list`,
-      autocomplete: "off",
-      autocapitalize: "off",
-      spellcheck: "false",
-    });
-    this.element = make(
-      "div",
-      { class: "combobox" },
-      make("label", { for: id }, name),
-      make("div", { class: "box" }, this.#input, this.#popup),
-    );
-    const input = this.#input;
-    input.addEventListener(
-      "click",
-      () => {
-        this.#select();
-        this.#show(true);
-      },
-      { signal },
-    );
-    input.addEventListener("input", () => this.#show(false), { signal });
-    input.addEventListener("keydown", (event) => this.#key(event), { signal });
-    input.addEventListener("blur", () => this.#restore(), { signal });
-    // A click on an option must not take the focus from the box before it is a click.
-    this.#popup.addEventListener("pointerdown", (event) => event.preventDefault(), { signal });
-    this.#popup.addEventListener("mousedown", (event) => event.preventDefault(), { signal });
-    this.#list.addEventListener(
-      "click",
-      (event) => {
-        const option = (event.target as Element).closest("[role=option]");
-        if (option) this.#choose(Number(option.getAttribute("data-at")));
-      },
-      { signal },
-    );
-  }
+export function makeCombobox(name: string, signal: AbortSignal, chosen: (index: number) => void) {
+  const more = make("p", { class: "quiet more" });
+  let offered: Choices | null = null;
+  let found: number[] = [];
+  let active = -1;
+  let isOpen = false;
+  let shownName = "";
+  const id = uniqueId("combobox");
+  const list = make("ul", { role: "listbox", id: `${id}-list`, "aria-label": name });
+  const popup = make("div", { class: "popup", hidden: true }, list, more);
+  const input = make("input", {
+    type: "text",
+    id,
+    role: "combobox",
+    "aria-autocomplete": "list",
+    "aria-expanded": "false",
+    "aria-controls": `${id}-list`,
+    autocomplete: "off",
+    autocapitalize: "off",
+    spellcheck: "false",
+  });
+  const element = make(
+    "div",
+    { class: "combobox" },
+    make("label", { for: id }, name),
+    make("div", { class: "box" }, input, popup),
+  );
+  input.addEventListener(
+    "click",
+    () => {
+      select();
+      show(true);
+    },
+    { signal },
+  );
+  input.addEventListener("input", () => show(false), { signal });
+  input.addEventListener("keydown", (event) => key(event), { signal });
+  input.addEventListener("blur", () => restore(), { signal });
+  // A click on an option must not take the focus from the box before it is a click.
+  popup.addEventListener("pointerdown", (event) => event.preventDefault(), { signal });
+  popup.addEventListener("mousedown", (event) => event.preventDefault(), { signal });
+  list.addEventListener(
+    "click",
+    (event) => {
+      const option = (event.target as Element).closest("[role=option]");
+      if (option) choose(Number(option.getAttribute("data-at")));
+    },
+    { signal },
+  );
 
   /** `name` is what stands in the box when nobody types. */
-  update(choices: Choices, name: string, empty = `Search ${count(choices.labels.count)} classes`): void {
-    this.#choices = choices;
-    setAttribute(this.#input, "placeholder", empty);
-    if (name === this.#name) return;
-    this.#name = name;
-    if (!this.#open) this.#restore();
+  function update(
+    choices: Choices,
+    name: string,
+    empty = `Search ${count(choices.labels.count)} classes`,
+  ): void {
+    offered = choices;
+    setAttribute(input, "placeholder", empty);
+    if (name === shownName) return;
+    shownName = name;
+    if (!isOpen) restore();
   }
 
-  focus(): void {
-    this.#input.focus();
-    this.#select();
+  function focus(): void {
+    input.focus();
+    select();
   }
 
   /** Takes the whole name, where nothing else was typed, so that typing replaces it and does not go on from its end. */
-  #select(): void {
-    const focused = rootOf(this.#input).activeElement === this.#input;
-    if (focused && this.#input.value === this.#name) this.#input.select();
+  function select(): void {
+    const focused = rootOf(input).activeElement === input;
+    if (focused && input.value === shownName) input.select();
   }
 
-  #show(all: boolean): void {
-    if (!this.#choices) return;
-    const typed = all && this.#input.value === this.#name ? "" : this.#input.value;
-    const { matches, total } = this.#choices.labels.find(typed, MOST, this.#choices.first);
-    this.#matches = matches;
-    this.#list.replaceChildren(...matches.map((index, at) => this.#option(index, at)));
+  function show(all: boolean): void {
+    if (!offered) return;
+    const typed = all && input.value === shownName ? "" : input.value;
+    const { matches, total } = offered.labels.find(typed, MOST, offered.first);
+    found = matches;
+    list.replaceChildren(...matches.map((index, at) => option(index, at)));
     const rest = total - matches.length;
-    const { can, otherwise } = this.#choices;
+    const { can, otherwise } = offered;
     const words =
       total === 0
         ? "No class has this in its name."
@@ -113,20 +105,20 @@ export class Combobox {
           : rest > 0
             ? `${count(rest)} more: type to narrow.`
             : "";
-    setText(this.#more, words);
-    this.#more.hidden = words === "";
-    this.#expand(true);
-    this.#activate(typed === "" ? -1 : matches.length > 0 ? 0 : -1);
+    setText(more, words);
+    more.hidden = words === "";
+    expand(true);
+    activate(typed === "" ? -1 : matches.length > 0 ? 0 : -1);
   }
 
-  #option(index: number, at: number): HTMLElement {
-    const { labels, can } = this.#choices!;
+  function option(index: number, at: number): HTMLElement {
+    const { labels, can } = offered!;
     const name = make("span", { class: "name" }, shorten(labels.name(index), 200));
     return make(
       "li",
       {
         role: "option",
-        id: `${this.#list.id}-${at}`,
+        id: `${list.id}-${at}`,
         "data-at": at,
         "data-index": index,
         "aria-selected": "false",
@@ -137,55 +129,55 @@ export class Combobox {
     );
   }
 
-  #expand(open: boolean): void {
-    this.#open = open;
-    this.#popup.hidden = !open;
-    setAttribute(this.#input, "aria-expanded", String(open));
-    if (open) this.#position();
-    else this.#activate(-1);
+  function expand(open: boolean): void {
+    isOpen = open;
+    popup.hidden = !open;
+    setAttribute(input, "aria-expanded", String(open));
+    if (open) position();
+    else activate(-1);
   }
 
   /** Upwards where the widget has more room there: what hangs out of an output would be cut off. */
-  #position(): void {
-    const box = this.#input.getBoundingClientRect();
-    const widget = this.element.closest(".widget")?.getBoundingClientRect();
+  function position(): void {
+    const box = input.getBoundingClientRect();
+    const widget = element.closest(".widget")?.getBoundingClientRect();
     if (!widget) return;
     const below = widget.bottom - box.bottom;
     const above = box.top - widget.top;
     const up = below < 220 && above > below;
-    setAttribute(this.#popup, "data-up", up);
-    this.#popup.style.maxHeight = `${Math.round(Math.min(320, Math.max(160, (up ? above : below) - 8)))}px`;
+    setAttribute(popup, "data-up", up);
+    popup.style.maxHeight = `${Math.round(Math.min(320, Math.max(160, (up ? above : below) - 8)))}px`;
   }
 
-  #activate(at: number): void {
-    const options = this.#list.children;
-    options[this.#active]?.setAttribute("aria-selected", "false");
-    this.#active = at;
+  function activate(at: number): void {
+    const options = list.children;
+    options[active]?.setAttribute("aria-selected", "false");
+    active = at;
     const option = options[at];
     option?.setAttribute("aria-selected", "true");
     option?.scrollIntoView?.({ block: "nearest" });
-    setAttribute(this.#input, "aria-activedescendant", option?.id);
+    setAttribute(input, "aria-activedescendant", option?.id);
   }
 
-  #key(event: KeyboardEvent): void {
+  function key(event: KeyboardEvent): void {
     if (event.isComposing || event.ctrlKey || event.metaKey) return;
-    const last = this.#matches.length - 1;
+    const last = found.length - 1;
     switch (event.key) {
       case "ArrowDown":
-        if (!this.#open) this.#show(true);
-        if (!event.altKey) this.#activate(this.#active >= last ? 0 : this.#active + 1);
+        if (!isOpen) show(true);
+        if (!event.altKey) activate(active >= last ? 0 : active + 1);
         break;
       case "ArrowUp":
-        if (!this.#open) this.#show(true);
-        if (event.altKey) this.#expand(false);
-        else this.#activate(this.#active <= 0 ? last : this.#active - 1);
+        if (!isOpen) show(true);
+        if (event.altKey) expand(false);
+        else activate(active <= 0 ? last : active - 1);
         break;
       case "Enter":
-        if (this.#open && this.#active >= 0) this.#choose(this.#active);
+        if (isOpen && active >= 0) choose(active);
         break;
       case "Escape":
-        if (!this.#open && this.#input.value === this.#name) return;
-        this.#restore();
+        if (!isOpen && input.value === shownName) return;
+        restore();
         break;
       default:
         return;
@@ -193,17 +185,19 @@ export class Combobox {
     event.preventDefault();
   }
 
-  #choose(at: number): void {
-    const index = this.#matches[at];
-    if (index === undefined || !this.#choices?.can(index)) return;
-    this.#name = this.#choices.labels.name(index);
-    this.#restore();
-    this.chosen(index);
+  function choose(at: number): void {
+    const index = found[at];
+    if (index === undefined || !offered?.can(index)) return;
+    shownName = offered.labels.name(index);
+    restore();
+    chosen(index);
   }
 
-  #restore(): void {
-    this.#expand(false);
-    if (this.#input.value !== this.#name) this.#input.value = this.#name;
-    this.#select();
+  function restore(): void {
+    expand(false);
+    if (input.value !== shownName) input.value = shownName;
+    select();
   }
+
+  return { element, update, focus };
 }

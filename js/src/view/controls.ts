@@ -3,7 +3,7 @@ import { percentAt, positionOf, STEPS } from "../map/scale";
 import type { Store } from "../state/store";
 import { make, rootOf, setAttribute, setText, uniqueId } from "./dom";
 import { covering, type Scene } from "./scene";
-import { Slider, type SliderOptions } from "./slider";
+import { makeSlider, type SliderOptions } from "./slider";
 import { areaWords, keptWords, massWords, pictureWord } from "./words";
 
 const THRESHOLD: SliderOptions = {
@@ -24,12 +24,9 @@ const OPACITY: SliderOptions = {
 };
 
 /** Sign, threshold and opacity: choices of the view, which never wait for anything. */
-export class Controls {
-  readonly element: HTMLElement;
-  readonly #signs: Record<string, HTMLInputElement> = {};
-  readonly #threshold: Slider;
-  readonly #opacity: Slider;
-  readonly #exact = make("input", {
+export function makeControls(store: Store, signal: AbortSignal) {
+  const signs: Record<string, HTMLInputElement> = {};
+  const typed = make("input", {
     type: "number",
     min: 0,
     max: 100,
@@ -37,63 +34,60 @@ export class Controls {
     "aria-label": "Threshold in percent",
     title: "Percent of the area that is kept, strongest first",
   });
-  readonly #area = make("output", { "data-field": "area", "aria-live": "off" });
-  readonly #mass = make("output", { "data-field": "mass", "aria-live": "off" });
-  readonly #percent = make("output", { "data-field": "opacity", "aria-live": "off" });
-  readonly #grey = make("p", { class: "quiet" });
+  const areaOutput = make("output", { "data-field": "area", "aria-live": "off" });
+  const massOutput = make("output", { "data-field": "mass", "aria-live": "off" });
+  const opacityOutput = make("output", { "data-field": "opacity", "aria-live": "off" });
+  const grey = make("p", { class: "quiet" });
+  const exact = make("span", { class: "exact" }, typed, "%");
+  const kept = make("p", { class: "quiet kept" }, areaOutput, massOutput);
+  const thresholdSlider = makeSlider("Threshold", store, signal, THRESHOLD, exact, kept);
+  const opacitySlider = makeSlider("Opacity", store, signal, OPACITY, opacityOutput, grey);
+  typed.addEventListener(
+    "input",
+    () => {
+      const value = typed.valueAsNumber;
+      if (value >= 0 && value <= 100) store.set("threshold", value);
+    },
+    { signal },
+  );
+  typed.addEventListener(
+    "change",
+    () => {
+      // What was typed and is no percentage gives way to the one that holds.
+      typed.value = String(store.traits.threshold);
+      store.save();
+    },
+    { signal },
+  );
+  const element = make(
+    "div",
+    { class: "controls", role: "group", "aria-label": "View" },
+    sign(store, signal),
+    thresholdSlider.element,
+    opacitySlider.element,
+  );
 
-  constructor(store: Store, signal: AbortSignal) {
-    const exact = make("span", { class: "exact" }, this.#exact, "%");
-    const kept = make("p", { class: "quiet kept" }, this.#area, this.#mass);
-    this.#threshold = new Slider("Threshold", store, signal, THRESHOLD, exact, kept);
-    this.#opacity = new Slider("Opacity", store, signal, OPACITY, this.#percent, this.#grey);
-    this.#exact.addEventListener(
-      "input",
-      () => {
-        const value = this.#exact.valueAsNumber;
-        if (value >= 0 && value <= 100) store.set("threshold", value);
-      },
-      { signal },
-    );
-    this.#exact.addEventListener(
-      "change",
-      () => {
-        // What was typed and is no percentage gives way to the one that holds.
-        this.#exact.value = String(store.traits.threshold);
-        store.save();
-      },
-      { signal },
-    );
-    this.element = make(
-      "div",
-      { class: "controls", role: "group", "aria-label": "View" },
-      this.#sign(store, signal),
-      this.#threshold.element,
-      this.#opacity.element,
-    );
-  }
-
-  update(scene: Scene): void {
+  function update(scene: Scene): void {
     const { drawn, threshold, opacity, info } = scene;
-    for (const [sign, radio] of Object.entries(this.#signs)) radio.checked = sign === scene.sign;
+    for (const [sign, radio] of Object.entries(signs)) radio.checked = sign === scene.sign;
     const area = drawn ? drawn.kept.area : threshold / 100;
-    const typing = rootOf(this.#exact).activeElement === this.#exact;
-    if (!typing && this.#exact.valueAsNumber !== threshold) this.#exact.value = String(threshold);
+    const typing = rootOf(typed).activeElement === typed;
+    if (!typing && typed.valueAsNumber !== threshold) typed.value = String(threshold);
     const none = drawn?.field.finite === 0;
-    setText(this.#area, none ? "" : areaWords(area));
-    setAttribute(this.#area, "data-value", area);
-    setAttribute(this.#area, "data-count", drawn?.kept.count);
+    setText(areaOutput, none ? "" : areaWords(area));
+    setAttribute(areaOutput, "data-value", area);
+    setAttribute(areaOutput, "data-count", drawn?.kept.count);
     // Where all of the area is shown, all of the total is.
     const whole = area >= 1 && drawn?.kept.mass !== null;
-    setText(this.#mass, !drawn || whole ? "" : none ? massWords(drawn) : ` · ${massWords(drawn)}`);
-    setAttribute(this.#mass, "data-value", drawn?.kept.mass);
-    this.#threshold.update(threshold, drawn ? keptWords(drawn) : areaWords(area));
-    setText(this.#percent, percent(100 * opacity));
-    this.#opacity.update(opacity, percent(100 * opacity));
-    setText(this.#grey, covering(scene) > 0 ? `${pictureWord(info)} in grey: colour is the map's alone` : "");
+    setText(massOutput, !drawn || whole ? "" : none ? massWords(drawn) : ` · ${massWords(drawn)}`);
+    setAttribute(massOutput, "data-value", drawn?.kept.mass);
+    thresholdSlider.update(threshold, drawn ? keptWords(drawn) : areaWords(area));
+    setText(opacityOutput, percent(100 * opacity));
+    opacitySlider.update(opacity, percent(100 * opacity));
+    setText(grey, covering(scene) > 0 ? `${pictureWord(info)} in grey: colour is the map's alone` : "");
   }
 
-  #sign(store: Store, signal: AbortSignal): HTMLElement {
+  function sign(store: Store, signal: AbortSignal): HTMLElement {
     const name = uniqueId("sign");
     const options = make("div", { class: "options" });
     for (const [sign, says] of [
@@ -111,9 +105,11 @@ export class Controls {
         },
         { signal },
       );
-      this.#signs[sign] = radio;
+      signs[sign] = radio;
       options.append(make("label", {}, radio, make("span", {}, sign)));
     }
     return make("fieldset", { class: "sign" }, make("legend", {}, "Sign"), options);
   }
+
+  return { element, update };
 }

@@ -24,19 +24,19 @@ export interface Marks {
 }
 
 /** The crosshair, around it the cell where a map has cells, and the pins. */
-export class Cross {
-  readonly element = make("canvas", { "data-layer": "cross" });
-  #size: readonly [number, number] = [0, 0];
+export function makeCross() {
+  const element = make("canvas", { "data-layer": "cross" });
+  let size: readonly [number, number] = [0, 0];
 
   /** The canvas's own size on the page; measured when that changes, because asking costs a layout. */
-  fit(width: number, height: number): void {
-    this.#size = [width && width + 2 * MARGIN, height && height + 2 * MARGIN];
+  function fit(width: number, height: number): void {
+    size = [width && width + 2 * MARGIN, height && height + 2 * MARGIN];
   }
 
-  draw({ place, own, pins, grid, framing, seen }: Marks): void {
-    const canvas = this.element;
+  function draw({ place, own, pins, grid, framing, seen }: Marks): void {
+    const canvas = element;
     const ratio = window.devicePixelRatio || 1;
-    const [width, height] = this.#size.map((side) => Math.round(side * ratio)) as [number, number];
+    const [width, height] = size.map((side) => Math.round(side * ratio)) as [number, number];
     if (width === 0 || height === 0) return;
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
@@ -96,6 +96,8 @@ export class Cross {
       pen.stroke();
     }
   }
+
+  return { element, fit, draw };
 }
 
 /** A number in a circle beside its pixel, with a dot on the pixel. */

@@ -8,69 +8,63 @@ export interface Option {
 }
 
 /** A native select with its label; options are made anew only where they changed. */
-export class Select {
-  readonly element: HTMLElement;
-  readonly input = make("select", { id: uniqueId("select") });
-  #listed = "";
+export function makeSelect(name: string, signal: AbortSignal, chosen: (value: string) => void) {
+  const input = make("select", { id: uniqueId("select") });
+  let listedAs = "";
+  input.addEventListener("change", () => chosen(input.value), { signal });
+  const element = make("div", { class: "field" }, make("label", { for: input.id }, name), input);
 
-  constructor(name: string, signal: AbortSignal, chosen: (value: string) => void) {
-    this.input.addEventListener("change", () => chosen(this.input.value), { signal });
-    this.element = make("div", { class: "field" }, make("label", { for: this.input.id }, name), this.input);
-  }
-
-  update(options: readonly Option[], value: string): void {
+  function update(options: readonly Option[], value: string): void {
     const listed = JSON.stringify(options);
-    if (listed !== this.#listed) {
-      this.#listed = listed;
-      this.input.replaceChildren(
+    if (listed !== listedAs) {
+      listedAs = listed;
+      input.replaceChildren(
         ...options.map((one) =>
           make("option", { value: one.value, disabled: one.disabled, title: one.title }, one.label),
         ),
       );
     }
-    if (this.input.value !== value) this.input.value = value;
+    if (input.value !== value) input.value = value;
   }
+
+  return { element, input, update };
 }
 
 /** A row of radio buttons that looks like one control. */
-export class Radios {
-  readonly element: HTMLElement;
-  readonly #radios = new Map<string, HTMLInputElement>();
+export function makeRadios(
+  legend: string,
+  options: readonly Option[],
+  signal: AbortSignal,
+  chosen: (value: string) => void,
+) {
+  const radios = new Map<string, HTMLInputElement>();
+  const name = uniqueId("radios");
+  const row = make("div", { class: "options" });
+  for (const { value, label, title } of options) {
+    const radio = make("input", { type: "radio", name, value, title });
+    radio.addEventListener("change", () => chosen(value), { signal });
+    radios.set(value, radio);
+    row.append(make("label", {}, radio, make("span", {}, label)));
+  }
+  const element = make("fieldset", { class: "radios" }, make("legend", {}, legend), row);
 
-  constructor(
-    legend: string,
-    options: readonly Option[],
-    signal: AbortSignal,
-    chosen: (value: string) => void,
-  ) {
-    const name = uniqueId("radios");
-    const row = make("div", { class: "options" });
-    for (const { value, label, title } of options) {
-      const radio = make("input", { type: "radio", name, value, title });
-      radio.addEventListener("change", () => chosen(value), { signal });
-      this.#radios.set(value, radio);
-      row.append(make("label", {}, radio, make("span", {}, label)));
-    }
-    this.element = make("fieldset", { class: "radios" }, make("legend", {}, legend), row);
+  function update(value: string): void {
+    for (const [own, radio] of radios) radio.checked = own === value;
   }
 
-  update(value: string): void {
-    for (const [own, radio] of this.#radios) radio.checked = own === value;
-  }
+  return { element, update };
 }
 
-export class Checkbox {
-  readonly element: HTMLElement;
-  readonly input = make("input", { type: "checkbox" });
+export function makeCheckbox(name: string, signal: AbortSignal, chosen: (on: boolean) => void, title = "") {
+  const input = make("input", { type: "checkbox" });
+  input.addEventListener("change", () => chosen(input.checked), { signal });
+  const element = make("label", { class: "check", title: title || null }, input, name);
 
-  constructor(name: string, signal: AbortSignal, chosen: (on: boolean) => void, title = "") {
-    this.input.addEventListener("change", () => chosen(this.input.checked), { signal });
-    this.element = make("label", { class: "check", title: title || null }, this.input, name);
+  function update(on: boolean): void {
+    if (input.checked !== on) input.checked = on;
   }
 
-  update(on: boolean): void {
-    if (this.input.checked !== on) this.input.checked = on;
-  }
+  return { element, input, update };
 }
 
 /** What is one step away: folded until it is asked for. */

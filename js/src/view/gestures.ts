@@ -7,136 +7,135 @@ const STILL = 4;
 /** A turn of the wheel by so many pixels doubles. */
 const DOUBLES = 240;
 
-/** Zooming and panning of an element with the wheel, with a pointer that drags, and with two fingers. */
-export class Gestures {
-  readonly #pointers = new Map<number, { x: number; y: number }>();
-  #start: { viewport: Viewport; x: number; y: number; apart: number } | null = null;
-  #dragged = false;
+/**
+ * Zooms and pans an element with the wheel, with a pointer that drags, and with two fingers. `at` hears where a pointer is that
+ * drags nothing.
+ */
+export function followGestures(
+  element: HTMLElement,
+  store: Store,
+  signal: AbortSignal,
+  at: (point: Point) => void,
+): void {
+  const pointers = new Map<number, { x: number; y: number }>();
+  let begun: { viewport: Viewport; x: number; y: number; apart: number } | null = null;
+  let dragged = false;
   /** Whether somebody has clicked here and stayed since: only then the wheel is not for the page. */
-  #engaged = false;
+  let engaged = false;
+  element.addEventListener("wheel", wheel, { signal, passive: false });
+  element.addEventListener("pointerdown", down, { signal });
+  element.addEventListener("pointermove", move, { signal });
+  element.addEventListener("pointerup", up, { signal });
+  element.addEventListener("pointercancel", up, { signal });
+  element.addEventListener(
+    "pointerleave",
+    () => {
+      engaged = false;
+    },
+    { signal },
+  );
 
-  constructor(
-    readonly element: HTMLElement,
-    readonly store: Store,
-    signal: AbortSignal,
-    /** A pointer is somewhere, and drags nothing. */
-    readonly at: (point: Point) => void,
-  ) {
-    element.addEventListener("wheel", (event) => this.#wheel(event), { signal, passive: false });
-    element.addEventListener("pointerdown", (event) => this.#down(event), { signal });
-    element.addEventListener("pointermove", (event) => this.#move(event), { signal });
-    element.addEventListener("pointerup", (event) => this.#up(event), { signal });
-    element.addEventListener("pointercancel", (event) => this.#up(event), { signal });
-    element.addEventListener(
-      "pointerleave",
-      () => {
-        this.#engaged = false;
-      },
-      { signal },
-    );
-  }
-
-  #wheel(event: WheelEvent): void {
+  function wheel(event: WheelEvent): void {
     const wanted = event.ctrlKey || event.metaKey;
-    if (!wanted && !this.#engaged) return;
-    const point = this.#pointAt(event.clientX, event.clientY);
+    if (!wanted && !engaged) return;
+    const point = pointAt(event.clientX, event.clientY);
     if (!point) return;
-    const before = this.store.traits.viewport;
+    const before = store.traits.viewport;
     const lines = event.deltaMode === 1 ? 20 : event.deltaMode === 2 ? 400 : 1;
     // A pinch on a touchpad comes as a wheel with Ctrl and small steps.
     const fine = wanted && event.deltaMode === 0 && Math.abs(event.deltaY) < 40 ? 4 : 1;
     const turned = Math.max(-DOUBLES, Math.min(DOUBLES, event.deltaY * lines * fine));
-    zoomAbout(this.store, 2 ** (-turned / DOUBLES), point);
-    const changed = this.store.traits.viewport.zoom !== before.zoom;
+    zoomAbout(store, 2 ** (-turned / DOUBLES), point);
+    const changed = store.traits.viewport.zoom !== before.zoom;
     // At either end the wheel is the page's again; with Ctrl the page would be zoomed, which nobody here means.
     if (wanted || changed) event.preventDefault();
-    if (changed) this.store.saveSoon();
+    if (changed) store.saveSoon();
   }
 
-  #down(event: PointerEvent): void {
+  function down(event: PointerEvent): void {
     if (event.button > 0) return;
-    this.#engaged = true;
-    this.#pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    this.#dragged = this.#pointers.size > 1;
-    this.#begin();
-    if (!this.#dragged) this.#tell(event);
+    engaged = true;
+    pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    dragged = pointers.size > 1;
+    begin();
+    if (!dragged) tell(event);
   }
 
-  #begin(): void {
-    const { x, y, apart } = this.#middle();
-    this.#start = { viewport: this.store.traits.viewport, x, y, apart };
+  function begin(): void {
+    const { x, y, apart } = middle();
+    begun = { viewport: store.traits.viewport, x, y, apart };
   }
 
-  #move(event: PointerEvent): void {
-    const held = this.#pointers.get(event.pointerId);
-    const start = this.#start;
+  function move(event: PointerEvent): void {
+    const held = pointers.get(event.pointerId);
+    const start = begun;
     if (!held || !start) {
-      this.#tell(event);
+      tell(event);
       return;
     }
     held.x = event.clientX;
     held.y = event.clientY;
-    const { x, y, apart } = this.#middle();
-    const two = this.#pointers.size > 1;
+    const { x, y, apart } = middle();
+    const two = pointers.size > 1;
     if (!two && start.viewport.zoom === 1) {
-      this.#tell(event);
+      tell(event);
       return;
     }
-    if (!this.#dragged && Math.hypot(x - start.x, y - start.y) < STILL) return;
-    if (!this.#dragged) this.#hold(event.pointerId);
-    this.#dragged = true;
-    const box = this.element.getBoundingClientRect();
+    if (!dragged && Math.hypot(x - start.x, y - start.y) < STILL) return;
+    if (!dragged) hold(event.pointerId);
+    dragged = true;
+    const box = element.getBoundingClientRect();
     if (!(box.width > 0 && box.height > 0)) return;
-    show(this.store, moved(start.viewport, (start.y - y) / box.height, (start.x - x) / box.width));
+    show(store, moved(start.viewport, (start.y - y) / box.height, (start.x - x) / box.width));
     if (two && start.apart > 0) {
-      const point = this.#pointAt(x, y);
-      if (point) zoomAbout(this.store, apart / start.apart, point);
+      const point = pointAt(x, y);
+      if (point) zoomAbout(store, apart / start.apart, point);
     }
   }
 
-  #up(event: PointerEvent): void {
-    if (!this.#pointers.delete(event.pointerId)) return;
-    if (this.#pointers.size > 0) {
-      this.#begin();
+  function up(event: PointerEvent): void {
+    if (!pointers.delete(event.pointerId)) return;
+    if (pointers.size > 0) {
+      begin();
       return;
     }
-    const before = this.#start?.viewport;
-    this.#start = null;
-    this.element.removeAttribute("data-panning");
-    if (!this.#dragged) return;
-    this.#dragged = false;
-    const now = this.store.traits.viewport;
+    const before = begun?.viewport;
+    begun = null;
+    element.removeAttribute("data-panning");
+    if (!dragged) return;
+    dragged = false;
+    const now = store.traits.viewport;
     if (before && (before.zoom !== now.zoom || before.row !== now.row || before.column !== now.column)) {
-      this.store.save();
+      store.save();
     }
   }
 
-  #hold(pointer: number): void {
-    this.element.setAttribute("data-panning", "");
+  function hold(pointer: number): void {
+    element.setAttribute("data-panning", "");
     try {
-      this.element.setPointerCapture(pointer);
+      element.setPointerCapture(pointer);
     } catch {
       // The pointer is gone already, or is a test's own.
     }
   }
 
-  #middle(): { x: number; y: number; apart: number } {
-    const all = [...this.#pointers.values()];
+  function middle(): { x: number; y: number; apart: number } {
+    const all = [...pointers.values()];
     const [a, b] = all;
     const x = all.reduce((sum, one) => sum + one.x, 0) / all.length;
     const y = all.reduce((sum, one) => sum + one.y, 0) / all.length;
     return { x, y, apart: a && b ? Math.hypot(a.x - b.x, a.y - b.y) : 0 };
   }
 
-  #tell(event: PointerEvent): void {
-    const point = this.#pointAt(event.clientX, event.clientY);
-    if (point) this.at(point);
+  function tell(event: PointerEvent): void {
+    const point = pointAt(event.clientX, event.clientY);
+    if (point) at(point);
   }
 
-  #pointAt(x: number, y: number): Point | null {
-    const box = this.element.getBoundingClientRect();
+  function pointAt(x: number, y: number): Point | null {
+    const box = element.getBoundingClientRect();
     if (!(box.width > 0 && box.height > 0)) return null;
-    const seen = seenBy(this.store.traits.viewport);
+    const seen = seenBy(store.traits.viewport);
     const inside = (at: number) => Math.max(0, Math.min(1, at));
     return {
       row: seen.top + inside((y - box.top) / box.height) * seen.height,

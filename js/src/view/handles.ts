@@ -29,44 +29,40 @@ export interface HandleActions {
  * A slider on the colour bar, after the pattern of the ARIA practices. A signed map has two knobs, one on each side of zero, of
  * which one speaks: they are one choice.
  */
-export class Handle {
-  readonly elements: readonly HTMLElement[];
-  #state: HandleState | null = null;
-  #moved = false;
-  #drag: { pointer: number; left: number; width: number; off: number } | null = null;
-
-  constructor(
-    name: string,
-    readonly title: string,
-    kind: string,
-    signal: AbortSignal,
-    readonly actions: HandleActions,
-  ) {
-    const slider = make("div", { class: `handle ${kind}`, role: "slider", tabindex: 0, "aria-label": name });
-    const mirror = make("div", { class: `handle ${kind} mirror`, "aria-hidden": "true" });
-    this.elements = [slider, mirror];
-    for (const knob of this.elements) {
-      knob.addEventListener("pointerdown", (event) => this.#grab(knob, event), { signal });
-      knob.addEventListener("pointermove", (event) => this.#pull(event), { signal });
-      for (const end of ["pointerup", "pointercancel", "lostpointercapture"] as const) {
-        knob.addEventListener(end, (event) => this.#release(event), { signal });
-      }
+export function makeHandle(
+  name: string,
+  title: string,
+  kind: string,
+  signal: AbortSignal,
+  actions: HandleActions,
+) {
+  let current: HandleState | null = null;
+  let moved = false;
+  let held: { pointer: number; left: number; width: number; off: number } | null = null;
+  const slider = make("div", { class: `handle ${kind}`, role: "slider", tabindex: 0, "aria-label": name });
+  const mirror = make("div", { class: `handle ${kind} mirror`, "aria-hidden": "true" });
+  const elements: readonly HTMLElement[] = [slider, mirror];
+  for (const knob of elements) {
+    knob.addEventListener("pointerdown", (event) => grab(knob, event), { signal });
+    knob.addEventListener("pointermove", (event) => pull(event), { signal });
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"] as const) {
+      knob.addEventListener(end, (event) => release(event), { signal });
     }
-    slider.addEventListener("keydown", (event) => this.#key(event), { signal });
-    // A key that is held is one gesture.
-    slider.addEventListener("keyup", () => this.#done(), { signal });
-    slider.addEventListener("blur", () => this.#done(), { signal });
   }
+  slider.addEventListener("keydown", (event) => key(event), { signal });
+  // A key that is held is one gesture.
+  slider.addEventListener("keyup", () => done(), { signal });
+  slider.addEventListener("blur", () => done(), { signal });
 
-  update(state: HandleState | null): void {
-    this.#state = state;
-    const [slider] = this.elements as [HTMLElement];
-    this.elements.forEach((knob, i) => {
+  function update(state: HandleState | null): void {
+    current = state;
+    const [slider] = elements as [HTMLElement];
+    elements.forEach((knob, i) => {
       const along = state?.along[i];
       knob.hidden = along === undefined;
       if (along === undefined) return;
       knob.style.left = `${100 * along}%`;
-      setAttribute(knob, "title", state?.rests || `${this.title}: ${state?.words}`);
+      setAttribute(knob, "title", state?.rests || `${title}: ${state?.words}`);
       setAttribute(knob, "data-rests", state?.rests !== "");
     });
     if (!state) return;
@@ -77,32 +73,32 @@ export class Handle {
     setAttribute(slider, "aria-disabled", state.rests ? "true" : null);
   }
 
-  #grab(knob: HTMLElement, event: PointerEvent): void {
+  function grab(knob: HTMLElement, event: PointerEvent): void {
     const box = knob.parentElement?.getBoundingClientRect();
-    if (event.button !== 0 || !box || box.width === 0 || !this.#state || this.#state.rests) return;
+    if (event.button !== 0 || !box || box.width === 0 || !current || current.rests) return;
     // The knob stays under the hand as it was taken hold of.
     const own = knob.getBoundingClientRect();
     const off = event.clientX - (own.left + own.width / 2);
     knob.setPointerCapture?.(event.pointerId);
-    this.elements[0]!.focus({ preventScroll: true });
-    this.#drag = { pointer: event.pointerId, left: box.left, width: box.width, off };
+    elements[0]!.focus({ preventScroll: true });
+    held = { pointer: event.pointerId, left: box.left, width: box.width, off };
     event.preventDefault();
   }
 
-  #pull({ clientX, pointerId }: PointerEvent): void {
-    const drag = this.#drag;
-    if (!drag || drag.pointer !== pointerId || !this.#state) return;
-    this.#move(fromBar(this.#state.sign, (clientX - drag.off - drag.left) / drag.width));
+  function pull({ clientX, pointerId }: PointerEvent): void {
+    const drag = held;
+    if (!drag || drag.pointer !== pointerId || !current) return;
+    move(fromBar(current.sign, (clientX - drag.off - drag.left) / drag.width));
   }
 
-  #release({ pointerId }: PointerEvent): void {
-    if (this.#drag?.pointer !== pointerId) return;
-    this.#drag = null;
-    this.#done();
+  function release({ pointerId }: PointerEvent): void {
+    if (held?.pointer !== pointerId) return;
+    held = null;
+    done();
   }
 
-  #key(event: KeyboardEvent): void {
-    const state = this.#state;
+  function key(event: KeyboardEvent): void {
+    const state = current;
     if (!state || state.rests || event.ctrlKey || event.metaKey || event.altKey) return;
     const by = {
       ArrowRight: STEP,
@@ -112,29 +108,31 @@ export class Handle {
       PageUp: PAGE,
       PageDown: -PAGE,
     }[event.key];
-    if (event.key === "Home") this.#move(0);
-    else if (event.key === "End") this.#move(1);
-    else if (by !== undefined) this.#step(state.position, by);
+    if (event.key === "Home") move(0);
+    else if (event.key === "End") move(1);
+    else if (by !== undefined) step(state.position, by);
     else return;
     event.preventDefault();
   }
 
   /** Goes on until something changes: where values are few, one step may fall between two of them. */
-  #step(from: number, by: number): void {
+  function step(from: number, by: number): void {
     for (let to = from + by; ; to += by) {
-      if (this.#move(to) || to <= 0 || to >= 1) return;
+      if (move(to) || to <= 0 || to >= 1) return;
     }
   }
 
-  #move(position: number): boolean {
-    const changed = this.actions.move(Math.max(0, Math.min(1, position)));
-    this.#moved ||= changed;
+  function move(position: number): boolean {
+    const changed = actions.move(Math.max(0, Math.min(1, position)));
+    moved ||= changed;
     return changed;
   }
 
-  #done(): void {
-    if (!this.#moved) return;
-    this.#moved = false;
-    this.actions.done();
+  function done(): void {
+    if (!moved) return;
+    moved = false;
+    actions.done();
   }
+
+  return { elements, update };
 }

@@ -4,36 +4,34 @@ import { make, setAttribute, setText } from "./dom";
 import type { Scene } from "./scene";
 
 /** What the model says, before any map of it. */
-export class Header {
-  readonly element: HTMLElement;
-  readonly #before = make("span");
-  readonly #label = make("strong", { "data-field": "prediction" });
-  readonly #probability = make("span", { "data-field": "probability" });
-  readonly #model = make("p", { class: "quiet model" });
-  readonly #notes = make("ul", { class: "notes", "aria-label": "Notes" });
+export function makeHeader() {
+  const lead = make("span");
+  const label = make("strong", { "data-field": "prediction" });
+  const probability = make("span", { "data-field": "probability" });
+  const model = make("p", { class: "quiet model" });
+  const notes = make("ul", { class: "notes", "aria-label": "Notes" });
+  const says = make("p", { class: "says" }, lead, label, probability);
+  const element = make("header", {}, says, model, notes);
 
-  constructor() {
-    const says = make("p", { class: "says" }, this.#before, this.#label, this.#probability);
-    this.element = make("header", {}, says, this.#model, this.#notes);
-  }
-
-  update({ info, labels }: Scene): void {
+  function update({ info, labels }: Scene): void {
     const [best] = info.prediction;
-    this.element.hidden = !best && info.notes.length === 0;
+    element.hidden = !best && info.notes.length === 0;
     const name = best ? labels.distinct(best.index, best.label) : "";
     const [before, after] = best ? sayings(info) : ["", ""];
-    setText(this.#before, before);
-    setText(this.#label, shorten(name));
-    setText(this.#probability, after);
-    setAttribute(this.#probability, "data-value", best?.probability);
-    setText(this.#model, info.model);
-    setAttribute(this.#model, "title", info.preprocess ? `Preprocessing: ${info.preprocess}` : null);
-    this.#notes.hidden = info.notes.length === 0;
-    const said = [...this.#notes.children].map((one) => one.textContent).join("\n");
+    setText(lead, before);
+    setText(label, shorten(name));
+    setText(probability, after);
+    setAttribute(probability, "data-value", best?.probability);
+    setText(model, info.model);
+    setAttribute(model, "title", info.preprocess ? `Preprocessing: ${info.preprocess}` : null);
+    notes.hidden = info.notes.length === 0;
+    const said = [...notes.children].map((one) => one.textContent).join("\n");
     if (said !== info.notes.join("\n")) {
-      this.#notes.replaceChildren(...info.notes.map((note) => make("li", {}, note)));
+      notes.replaceChildren(...info.notes.map((note) => make("li", {}, note)));
     }
   }
+
+  return { element, update };
 }
 
 /**

@@ -8,38 +8,35 @@ import type { Point } from "./viewport";
 const SIDE = 15;
 
 /** The pixels about the crosshair, enlarged, in a corner away from it. */
-export class Loupe {
-  readonly element = make("div", { class: "loupe", hidden: true });
-  readonly #canvas = make("canvas", { "data-layer": "loupe" });
-  readonly #surface = new Surface(this.#canvas);
-  #on = false;
+export function makeLoupe() {
+  const element = make("div", { class: "loupe", hidden: true });
+  const canvas = make("canvas", { "data-layer": "loupe" });
+  const surface = new Surface(canvas);
+  let visible = false;
+  element.append(canvas);
 
-  constructor() {
-    this.element.append(this.#canvas);
+  function isOn(): boolean {
+    return visible;
   }
 
-  get on(): boolean {
-    return this.#on;
-  }
-
-  turn(on: boolean): void {
-    this.#on = on;
-    this.element.hidden = !on;
+  function turn(on: boolean): void {
+    visible = on;
+    element.hidden = !on;
   }
 
   /** Pixels of a grid about a place; `at` is where that is, in fractions of what is seen. */
-  draw(
+  function draw(
     [width, height]: readonly [number, number],
     place: Place,
     at: Point,
     colour: (row: number, column: number) => Rgb,
   ): void {
     setAttribute(
-      this.element,
+      element,
       "data-corner",
       `${at.row < 0.5 ? "bottom" : "top"} ${at.column < 0.5 ? "right" : "left"}`,
     );
-    const data = this.#surface.image(SIDE, SIDE);
+    const data = surface.image(SIDE, SIDE);
     const out = new Uint32Array(data.data.buffer);
     const half = (SIDE - 1) / 2;
     for (let y = 0, i = 0; y < SIDE; y++) {
@@ -54,6 +51,15 @@ export class Loupe {
         out[i] = ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
       }
     }
-    put(this.#canvas, data);
+    put(canvas, data);
   }
+
+  return {
+    element,
+    get on() {
+      return isOn();
+    },
+    turn,
+    draw,
+  };
 }

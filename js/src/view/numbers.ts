@@ -14,29 +14,33 @@ export interface Written {
 }
 
 /** A value written where it is, for pixels that are large enough. */
-export class Numbers {
-  readonly element = make("canvas", { "data-layer": "numbers", hidden: true });
-  #shown = false;
+export function makeNumbers() {
+  const element = make("canvas", { "data-layer": "numbers", hidden: true });
+  let shown = false;
 
-  clear(): void {
-    if (!this.#shown) return;
-    this.#shown = false;
-    this.element.hidden = true;
-    setCount(this.element, null);
+  function clear(): void {
+    if (!shown) return;
+    shown = false;
+    element.hidden = true;
+    setCount(element, null);
   }
 
   /** `boxes` are in fractions of what is seen. */
-  draw(boxes: readonly { at: Rect; written: Written }[], { width, height }: Extent, ratio: number): void {
-    this.element.hidden = false;
-    this.#shown = true;
-    setCount(this.element, boxes.length);
-    const pen = penOf(this.element, Math.max(1, width), Math.max(1, height));
+  function draw(
+    boxes: readonly { at: Rect; written: Written }[],
+    { width, height }: Extent,
+    ratio: number,
+  ): void {
+    element.hidden = false;
+    shown = true;
+    setCount(element, boxes.length);
+    const pen = penOf(element, Math.max(1, width), Math.max(1, height));
     if (!pen) return;
     pen.clearRect(0, 0, width, height);
     pen.textAlign = "center";
     pen.textBaseline = "middle";
     pen.lineJoin = "round";
-    const family = getComputedStyle(this.element).fontFamily || "sans-serif";
+    const family = getComputedStyle(element).fontFamily || "sans-serif";
     for (const { at, written } of boxes) {
       const w = at.width * width;
       const x = at.left * width + w / 2;
@@ -55,6 +59,8 @@ export class Numbers {
       });
     }
   }
+
+  return { element, clear, draw };
 }
 
 function setCount(element: HTMLElement, count: number | null): void {

@@ -2,139 +2,129 @@ import type { Agreement } from "../map/agree";
 import { number3, shorten } from "../map/format";
 import type { Store } from "../state/store";
 import { keyOf, type Want } from "../state/want";
-import { Agreements } from "./agreements";
+import { makeAgreements } from "./agreements";
 import { agreementWords, overallWords, removePanel, showPanel, titlesOf } from "./compare";
 import { make, setAttribute, setText } from "./dom";
 import { carried, type Place } from "./place";
 import type { Drawn, Panel, Scene } from "./scene";
-import { Stage } from "./stage";
+import { makeStage, type Stage } from "./stage";
 import { keptWords } from "./words";
 
 /** The shown map's stage and, beside it, those of further maps: one zoom, one crosshair, one sentence on how they agree. */
-export class Panels {
-  readonly element = make("div", { class: "panels" });
-  readonly #grid = make("div", { class: "grid" });
-  readonly #first: Frame;
-  readonly #overall = make("p", { class: "overall", "data-field": "agreement" });
-  readonly #frames = new Map<string, Beside>();
-  readonly #agreements: Agreements;
-  #scene: Scene | null = null;
-  #asked = false;
+export function makePanels(store: Store, signal: AbortSignal, shown: Stage, hovered: (place: Place) => void) {
+  const element = make("div", { class: "panels" });
+  const grid = make("div", { class: "grid" });
+  const overall = make("p", { class: "overall", "data-field": "agreement" });
+  const frames = new Map<string, Further>();
+  let current: Scene | null = null;
+  let asked = false;
+  const agreements = makeAgreements(store, signal);
+  const first = makeFrame(shown);
+  grid.append(first.element);
+  element.append(grid, overall);
 
-  constructor(
-    readonly store: Store,
-    readonly signal: AbortSignal,
-    shown: Stage,
-    readonly hovered: (place: Place) => void,
-  ) {
-    this.#agreements = new Agreements(store, signal);
-    this.#first = new Frame(shown);
-    this.#grid.append(this.#first.element);
-    this.element.append(this.#grid, this.#overall);
-  }
-
-  update(scene: Scene, place: Place): void {
-    this.#scene = scene;
+  function update(scene: Scene, place: Place): void {
+    current = scene;
     const { panels, drawn, store } = scene;
     const some = panels.length > 0;
-    if (some) this.#askOnce(panels);
-    setAttribute(this.element, "data-panels", some && panels.length + 1);
-    this.#overall.hidden = !some;
+    if (some) askOnce(panels);
+    setAttribute(element, "data-panels", some && panels.length + 1);
+    overall.hidden = !some;
     const titles = some ? titlesOf(store, [store.want, ...panels.map((panel) => panel.want)]) : [""];
     const own = store.traits.scale === "own";
-    this.#first.say(some ? titles[0]! : "", some ? levelWords(drawn, own) : "");
+    first.say(some ? titles[0]! : "", some ? levelWords(drawn, own) : "");
     const used = new Set<string>();
     const pairs: Agreement[] = [];
     panels.forEach((panel, i) => {
       let key = keyOf(panel.want);
       while (used.has(key)) key += "'";
       used.add(key);
-      const frame = this.#frames.get(key) ?? this.#make(key);
-      const agreement = drawn && panel.drawn ? this.#agreements.of(drawn, panel.drawn) : null;
+      const frame = frames.get(key) ?? add(key);
+      const agreement = drawn && panel.drawn ? agreements.of(drawn, panel.drawn) : null;
       frame.update(scene, panel, place, {
         title: titles[i + 1]!,
         agreement: agreement ? agreementWords(agreement, "the first") : "",
         own,
+        index: i,
       });
-      frame.index = i;
-      const next = this.#grid.children[i + 1] ?? null;
-      if (next !== frame.element) this.#grid.insertBefore(frame.element, next);
+      const next = grid.children[i + 1] ?? null;
+      if (next !== frame.element) grid.insertBefore(frame.element, next);
     });
-    for (const [key, frame] of this.#frames) {
+    for (const [key, frame] of frames) {
       if (used.has(key)) continue;
       frame.remove();
-      this.#frames.delete(key);
+      frames.delete(key);
     }
     if (!some) return;
     const all = [drawn, ...panels.map((panel) => panel.drawn)].filter((one): one is Drawn => one !== null);
     all.forEach((a, i) => {
       for (const b of all.slice(i + 1)) {
-        const agreement = this.#agreements.of(a, b);
+        const agreement = agreements.of(a, b);
         if (agreement) pairs.push(agreement);
       }
     });
-    setText(this.#overall, overallWords(pairs));
+    setText(overall, overallWords(pairs));
   }
 
   /** Panels that were there before the page was are asked for like those that are added. */
-  #askOnce(panels: readonly Panel[]): void {
-    if (this.#asked || !this.store.canAsk) return;
-    this.#asked = true;
-    if (panels.some((panel) => !panel.drawn)) this.store.set("panels", this.store.traits.value("panels"));
+  function askOnce(panels: readonly Panel[]): void {
+    if (asked || !store.canAsk) return;
+    asked = true;
+    if (panels.some((panel) => !panel.drawn)) store.set("panels", store.traits.value("panels"));
   }
 
-  drawCross(place: Place): void {
-    const { size } = this.#scene ?? {};
-    if (size) for (const frame of this.#frames.values()) frame.drawCross(place, size);
+  function drawCross(place: Place): void {
+    const { size } = current ?? {};
+    if (size) for (const frame of frames.values()) frame.drawCross(place, size);
   }
 
-  forget(): void {
-    for (const frame of this.#frames.values()) frame.stage.forget();
+  function forget(): void {
+    for (const frame of frames.values()) frame.stage.forget();
   }
 
-  fit(): boolean {
-    return [...this.#frames.values()].map((frame) => frame.stage.fit()).includes(true);
+  function fit(): boolean {
+    return [...frames.values()].map((frame) => frame.stage.fit()).includes(true);
   }
 
-  #make(key: string): Beside {
+  function add(key: string): Further {
     // Points in a panel are of its own picture; the view's crosshair is in pixels of the shown one.
-    const hovered = (place: Place, size: Scene["size"]) => {
-      const to = this.#scene?.size;
-      if (to) this.hovered(carried(place, size, to));
+    const over = (place: Place, size: Scene["size"]) => {
+      const to = current?.size;
+      if (to) hovered(carried(place, size, to));
     };
-    const frame = new Beside(this.store, this.signal, hovered);
-    frame.onRemoved = () => this.#focusAfter(frame.index);
-    this.#frames.set(key, frame);
+    const frame = makeFurther(store, signal, over, (index) => focusAfter(index));
+    frames.set(key, frame);
     return frame;
   }
 
   /** The focus stays among the panels when the one that had it is gone. */
-  #focusAfter(index: number): void {
+  function focusAfter(index: number): void {
     requestAnimationFrame(() => {
-      const left = [...this.#frames.values()].sort((a, b) => a.index - b.index);
+      const left = [...frames.values()].sort((a, b) => a.index - b.index);
       const next = left[Math.min(index, left.length - 1)];
       if (next) next.focus();
-      else this.element.parentElement?.querySelector<HTMLElement>(".tools button")?.focus();
+      else element.parentElement?.querySelector<HTMLElement>(".tools button")?.focus();
     });
   }
+
+  return { element, update, drawCross, forget, fit };
 }
 
 /** A stage with a title and a line below it. */
-class Frame {
-  readonly element = make("div", { class: "panel" });
-  readonly #title = make("p", { class: "panel-head" });
-  readonly #line = make("p", { class: "quiet panel-line" });
+function makeFrame(stage: Stage) {
+  const element = make("div", { class: "panel" });
+  const heading = make("p", { class: "panel-head" });
+  const below = make("p", { class: "quiet panel-line" });
+  element.append(heading, stage.element, below);
 
-  constructor(readonly stage: Stage) {
-    this.element.append(this.#title, stage.element, this.#line);
+  function say(title: string, line: string): void {
+    heading.hidden = title === "";
+    below.hidden = title === "";
+    setText(heading, title);
+    setText(below, line);
   }
 
-  say(title: string, line: string): void {
-    this.#title.hidden = title === "";
-    this.#line.hidden = title === "";
-    setText(this.#title, title);
-    setText(this.#line, line);
-  }
+  return { element, say };
 }
 
 interface Said {
@@ -142,72 +132,89 @@ interface Said {
   readonly agreement: string;
   /** Whether each map has a scale of its own. */
   readonly own: boolean;
+  readonly index: number;
 }
 
-class Beside {
-  readonly element = make("div", { class: "panel", role: "group" });
-  readonly stage: Stage;
-  index = 0;
-  onRemoved: () => void = () => {};
-  readonly #title = make("button", { type: "button", class: "panel-title" });
-  readonly #remove = make("button", { type: "button", class: "small remove" }, "×");
-  readonly #line = make("p", { class: "quiet panel-line" });
-  readonly #controller = new AbortController();
-  #size: Scene["size"] = [1, 1];
+function makeFurther(
+  store: Store,
+  signal: AbortSignal,
+  hovered: (place: Place, size: Scene["size"]) => void,
+  removed: (index: number) => void,
+) {
+  const element = make("div", { class: "panel", role: "group" });
+  let index = 0;
+  const heading = make("button", { type: "button", class: "panel-title" });
+  const removeButton = make("button", { type: "button", class: "small remove" }, "×");
+  const below = make("p", { class: "quiet panel-line" });
+  const controller = new AbortController();
+  let ownSize: Scene["size"] = [1, 1];
+  const own = controller.signal;
+  signal.addEventListener("abort", () => controller.abort(), { signal: own });
+  const stage = makeStage(store, own, (place) => hovered(place, ownSize));
+  const click = (on: HTMLElement, action: () => void) =>
+    on.addEventListener("click", action, { signal: own });
+  click(heading, () => showPanel(store, index));
+  click(removeButton, () => {
+    removePanel(store, index);
+    removed(index);
+  });
+  element.append(make("div", { class: "panel-head" }, heading, removeButton), stage.element, below);
 
-  constructor(store: Store, signal: AbortSignal, hovered: (place: Place, size: Scene["size"]) => void) {
-    const own = this.#controller.signal;
-    signal.addEventListener("abort", () => this.#controller.abort(), { signal: own });
-    this.stage = new Stage(store, own, (place) => hovered(place, this.#size));
-    const click = (on: HTMLElement, action: () => void) =>
-      on.addEventListener("click", action, { signal: own });
-    click(this.#title, () => showPanel(store, this.index));
-    click(this.#remove, () => {
-      removePanel(store, this.index);
-      this.onRemoved();
-    });
-    this.element.append(
-      make("div", { class: "panel-head" }, this.#title, this.#remove),
-      this.stage.element,
-      this.#line,
-    );
-  }
-
-  update(scene: Scene, panel: Panel, place: Place, { title, agreement, own }: Said): void {
+  function update(
+    scene: Scene,
+    panel: Panel,
+    place: Place,
+    { title, agreement, own, index: at }: Said,
+  ): void {
+    index = at;
     const { drawn, trouble, want } = panel;
     const part = sceneFor(scene, panel);
-    const first = this.#size;
-    this.#size = part.size;
-    this.stage.update(part, carried(place, scene.size, part.size));
-    if (first[0] === 1 && first[1] === 1) this.stage.fit();
-    setText(this.#title, title);
-    setAttribute(this.#title, "title", `Show ${title} first`);
-    setAttribute(this.#remove, "aria-label", `Remove ${title}`);
-    setAttribute(this.#remove, "title", `Remove ${title}`);
-    setAttribute(this.element, "aria-label", title);
+    const first = ownSize;
+    ownSize = part.size;
+    stage.update(part, carried(place, scene.size, part.size));
+    if (first[0] === 1 && first[1] === 1) stage.fit();
+    setText(heading, title);
+    setAttribute(heading, "title", `Show ${title} first`);
+    setAttribute(removeButton, "aria-label", `Remove ${title}`);
+    setAttribute(removeButton, "title", `Remove ${title}`);
+    setAttribute(element, "aria-label", title);
     const state = drawn
       ? ""
       : trouble
         ? `Could not be computed. ${shorten(trouble, 300)}`
         : waitingWords(scene, want);
-    setText(this.#line, [state, levelWords(drawn, own), agreement].filter(Boolean).join(" · "));
-    setAttribute(this.#line, "data-state", drawn ? "shown" : trouble ? "trouble" : "waiting");
-    this.stage.describe(drawn ? `${title}. Shown: ${keptWords(drawn)}.` : `${title}. ${state}`);
+    setText(below, [state, levelWords(drawn, own), agreement].filter(Boolean).join(" · "));
+    setAttribute(below, "data-state", drawn ? "shown" : trouble ? "trouble" : "waiting");
+    stage.describe(drawn ? `${title}. Shown: ${keptWords(drawn)}.` : `${title}. ${state}`);
   }
 
-  drawCross(place: Place, size: Scene["size"]): void {
-    this.stage.drawCross(carried(place, size, this.#size));
+  function drawCross(place: Place, size: Scene["size"]): void {
+    stage.drawCross(carried(place, size, ownSize));
   }
 
-  focus(): void {
-    this.#remove.focus();
+  function focus(): void {
+    removeButton.focus();
   }
 
-  remove(): void {
-    this.#controller.abort();
-    this.element.remove();
+  function remove(): void {
+    controller.abort();
+    element.remove();
   }
+
+  return {
+    element,
+    stage,
+    get index() {
+      return index;
+    },
+    update,
+    drawCross,
+    focus,
+    remove,
+  };
 }
+
+type Further = ReturnType<typeof makeFurther>;
 
 /** The scene as a panel of another map has it. */
 function sceneFor(scene: Scene, { want, drawn }: Panel): Scene {

@@ -11,79 +11,71 @@ const STEPS = 1000;
 const AUTOMATIC = "chosen for the model";
 
 /** Controls for the parameters of the method, made from what the method declares. */
-export class Parameters {
-  readonly element: HTMLElement;
-  readonly #body = make("div", { class: "parameters" });
-  readonly #reset: HTMLButtonElement;
-  readonly #baseline = make("img", { class: "thumb", alt: "What the method compares the picture with" });
-  readonly #said: HTMLElement;
-  #made = "";
-  #rows: (Row & { readonly control: Control })[] = [];
-  #abort: AbortController | null = null;
+export function makeParameters(store: Store, signal: AbortSignal) {
+  const body = make("div", { class: "parameters" });
+  const baseline = make("img", { class: "thumb", alt: "What the method compares the picture with" });
+  let madeOf = "";
+  let rows: (Row & { readonly control: Control })[] = [];
+  let abort: AbortController | null = null;
+  signal.addEventListener("abort", () => abort?.abort());
+  const reset = button("Usual values", signal, () => store.choose({ parameters: usual() }));
+  const said = make("summary", {}, "Parameters");
+  const fold = make("div", { class: "fold" }, body, reset);
+  const element = make("details", { class: "step" }, said, fold);
 
-  constructor(
-    readonly store: Store,
-    readonly signal: AbortSignal,
-  ) {
-    signal.addEventListener("abort", () => this.#abort?.abort());
-    this.#reset = button("Usual values", signal, () => store.choose({ parameters: this.#usual() }));
-    this.#said = make("summary", {}, "Parameters");
-    const fold = make("div", { class: "fold" }, this.#body, this.#reset);
-    this.element = make("details", { class: "step" }, this.#said, fold);
-  }
-
-  update(scene: Scene): void {
+  function update(scene: Scene): void {
     const { store, info, drawn } = scene;
-    const controls = this.#controls();
-    this.element.hidden = controls.length === 0;
+    const controls = declared();
+    element.hidden = controls.length === 0;
     const made = stable([store.want.method, controls, info.layers]);
-    if (made !== this.#made) {
-      this.#made = made;
-      this.#build(controls, info);
+    if (made !== madeOf) {
+      madeOf = made;
+      build(controls, info);
     }
     const { parameters } = store.want;
-    for (const { control, show } of this.#rows) show(parameters[control.name] ?? null, info);
+    for (const { control, show } of rows) show(parameters[control.name] ?? null, info);
     const changed = controls.filter(
       (one) => stable(parameters[one.name] ?? null) !== stable(one.default ?? null),
     );
     const names = changed.map((one) => `${one.label.toLowerCase()} ${brief(parameters[one.name])}`);
-    setText(this.#said, names.length > 0 ? `Parameters: ${names.join(", ")}` : "Parameters");
-    this.#reset.disabled = changed.length === 0 || !store.can({ parameters: this.#usual() });
+    setText(said, names.length > 0 ? `Parameters: ${names.join(", ")}` : "Parameters");
+    reset.disabled = changed.length === 0 || !store.can({ parameters: usual() });
     const png = drawn?.header.baseline ?? null;
-    this.#baseline.hidden = png === null;
-    if (png) setAttribute(this.#baseline, "src", `data:image/png;base64,${png}`);
-    for (const input of this.#body.querySelectorAll<HTMLInputElement | HTMLSelectElement>("input, select")) {
+    baseline.hidden = png === null;
+    if (png) setAttribute(baseline, "src", `data:image/png;base64,${png}`);
+    for (const input of body.querySelectorAll<HTMLInputElement | HTMLSelectElement>("input, select")) {
       if (input.disabled === store.canAsk) input.disabled = !store.canAsk;
     }
   }
 
-  #controls(): readonly Control[] {
-    const { store } = this;
+  function declared(): readonly Control[] {
     return store.traits.catalogue.methods.find((one) => one.name === store.want.method)?.parameters ?? [];
   }
 
-  #usual(): Fields {
-    return Object.fromEntries(this.#controls().map((one) => [one.name, one.default]));
+  function usual(): Fields {
+    return Object.fromEntries(declared().map((one) => [one.name, one.default]));
   }
 
-  #build(controls: readonly Control[], info: Info): void {
-    this.#abort?.abort();
-    this.#abort = new AbortController();
-    const { signal } = this.#abort;
-    this.#rows = controls.map((control) => {
+  function build(controls: readonly Control[], info: Info): void {
+    abort?.abort();
+    abort = new AbortController();
+    const { signal } = abort;
+    rows = controls.map((control) => {
       const choose = (value: unknown) => {
-        const { parameters } = this.store.want;
+        const { parameters } = store.want;
         if (stable(parameters[control.name] ?? null) === stable(value)) return;
-        this.store.choose({ parameters: { ...this.#usual(), ...parameters, [control.name]: value } });
+        store.choose({ parameters: { ...usual(), ...parameters, [control.name]: value } });
       };
       const { element, show } = rowOf(control, info, choose, signal);
       setAttribute(element, "title", control.text || null);
       return { control, element, show };
     });
-    this.#body.replaceChildren(...this.#rows.map((row) => row.element));
-    const at = this.#rows.findIndex((row) => row.control.name === "baseline");
-    if (at >= 0) this.#body.children[at]!.append(this.#baseline);
+    body.replaceChildren(...rows.map((row) => row.element));
+    const at = rows.findIndex((row) => row.control.name === "baseline");
+    if (at >= 0) body.children[at]!.append(baseline);
   }
+
+  return { element, update };
 }
 
 interface Row {

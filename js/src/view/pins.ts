@@ -40,42 +40,32 @@ interface Row {
 const HEADS = ["Pin", "Row", "Column", "Value", "Score", "Stronger than", ""];
 
 /** The places that were kept, and what the map says there now. */
-export class Pins {
-  readonly element: HTMLElement;
-  readonly #body = make("tbody");
-  readonly #rows: Row[] = [];
-  #pins: readonly Place[] = [];
+export function makePins(
+  store: Store,
+  signal: AbortSignal,
+  go: (place: Place) => void,
+  otherwise: HTMLElement,
+) {
+  const body = make("tbody");
+  const rows: Row[] = [];
+  let current: readonly Place[] = [];
+  const heads = HEADS.map((head) =>
+    head
+      ? make("th", { scope: "col" }, head)
+      : make("th", { scope: "col" }, make("span", { class: "spoken" }, "Remove")),
+  );
+  const table = make("table", { "aria-label": "Pins" }, make("thead", {}, make("tr", {}, ...heads)), body);
+  const element = make("div", { class: "pins", hidden: true }, table);
 
-  constructor(
-    readonly store: Store,
-    readonly signal: AbortSignal,
-    readonly go: (place: Place) => void,
-    /** Where the focus goes when the last pin is gone. */
-    readonly otherwise: HTMLElement,
-  ) {
-    const heads = HEADS.map((head) =>
-      head
-        ? make("th", { scope: "col" }, head)
-        : make("th", { scope: "col" }, make("span", { class: "spoken" }, "Remove")),
-    );
-    const table = make(
-      "table",
-      { "aria-label": "Pins" },
-      make("thead", {}, make("tr", {}, ...heads)),
-      this.#body,
-    );
-    this.element = make("div", { class: "pins", hidden: true }, table);
-  }
-
-  update(scene: Scene): void {
+  function update(scene: Scene): void {
     const { pins } = scene.store.traits;
-    this.#pins = pins;
-    this.element.hidden = pins.length === 0;
-    while (this.#rows.length > pins.length) this.#rows.pop()?.element.remove();
-    while (this.#rows.length < pins.length) this.#rows.push(this.#row(this.#rows.length));
+    current = pins;
+    element.hidden = pins.length === 0;
+    while (rows.length > pins.length) rows.pop()?.element.remove();
+    while (rows.length < pins.length) rows.push(row(rows.length));
     const { drawn, size } = scene;
     pins.forEach((pin, i) => {
-      const row = this.#rows[i]!;
+      const row = rows[i]!;
       const reading = drawn && readingOf(drawn, size, pin);
       const outside = pin.row >= size[1] || pin.column >= size[0];
       const percentile = reading?.percentile;
@@ -94,8 +84,8 @@ export class Pins {
     });
   }
 
-  #row(index: number): Row {
-    const go = make("button", { type: "button", class: "go" }, String(index + 1));
+  function row(index: number): Row {
+    const goButton = make("button", { type: "button", class: "go" }, String(index + 1));
     const remove = make(
       "button",
       { type: "button", class: "go", "aria-label": `Remove pin ${index + 1}` },
@@ -103,24 +93,26 @@ export class Pins {
     );
     remove.title = `Remove pin ${index + 1}`;
     const gone = () => {
-      const pin = this.#pins[index];
-      if (pin) this.go(pin);
+      const pin = current[index];
+      if (pin) go(pin);
     };
-    go.addEventListener("click", gone, { signal: this.signal });
-    remove.addEventListener("click", () => this.#remove(index), { signal: this.signal });
+    goButton.addEventListener("click", gone, { signal: signal });
+    remove.addEventListener("click", () => removeAt(index), { signal: signal });
     const cells = HEADS.slice(1, -1).map(() => make("td"));
-    const first = make("th", { scope: "row" }, go);
+    const first = make("th", { scope: "row" }, goButton);
     const element = make("tr", {}, first, ...cells, make("td", {}, remove));
-    this.#body.append(element);
-    return { element, go, remove, cells };
+    body.append(element);
+    return { element, go: goButton, remove, cells };
   }
 
-  #remove(index: number): void {
-    const left = this.#pins.length - 1;
+  function removeAt(index: number): void {
+    const left = current.length - 1;
     // The row with the focus goes, and another takes its place.
-    (left === 0 ? this.otherwise : this.#rows[Math.min(index, left - 1)]!.remove).focus();
-    removePin(this.store, index);
+    (left === 0 ? otherwise : rows[Math.min(index, left - 1)]!.remove).focus();
+    removePin(store, index);
   }
+
+  return { element, update };
 }
 
 /** A percentage in a column: no words. */

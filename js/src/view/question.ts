@@ -1,8 +1,8 @@
 import type { Store } from "../state/store";
 import { NO_KERNEL } from "./classes";
-import { Combobox } from "./combobox";
+import { makeCombobox } from "./combobox";
 import { make, setText } from "./dom";
-import { button, Select } from "./fields";
+import { button, makeSelect } from "./fields";
 import type { Scene } from "./scene";
 
 const EXPLAINED: Record<string, string> = {
@@ -15,53 +15,42 @@ const EXPLAINED: Record<string, string> = {
 const COMPARED = new Set(["logit", "probability", "log-probability"]);
 
 /** Which score of the class is asked about, and whether it is compared with another class. */
-export class Question {
-  readonly element: HTMLElement;
-  readonly #versus: Combobox;
-  readonly #nothing: HTMLButtonElement;
-  readonly #row: HTMLElement;
-  readonly #score: Select;
-  readonly #words = make("p", { class: "quiet" });
+export function makeQuestion(store: Store, signal: AbortSignal) {
+  const words = make("p", { class: "quiet" });
+  const versus = makeCombobox("Versus", signal, (other) => {
+    const { kind } = store.want.target;
+    store.choose({ other, kind: COMPARED.has(kind) ? kind : "logit" });
+  });
+  const nothing = button("No other", signal, () => {
+    store.choose({ other: null });
+    versus.focus();
+  });
+  const score = makeSelect("Score", signal, (kind) =>
+    store.choose(COMPARED.has(kind) ? { kind } : { kind, other: null }),
+  );
+  const row = make("div", { class: "versus" }, versus.element, nothing);
+  const element = make("div", { class: "question" }, row, score.element, words);
 
-  constructor(
-    readonly store: Store,
-    signal: AbortSignal,
-  ) {
-    this.#versus = new Combobox("Versus", signal, (other) => {
-      const { kind } = store.want.target;
-      store.choose({ other, kind: COMPARED.has(kind) ? kind : "logit" });
-    });
-    this.#nothing = button("No other", signal, () => {
-      store.choose({ other: null });
-      this.#versus.focus();
-    });
-    this.#score = new Select("Score", signal, (kind) =>
-      store.choose(COMPARED.has(kind) ? { kind } : { kind, other: null }),
-    );
-    this.#row = make("div", { class: "versus" }, this.#versus.element, this.#nothing);
-    this.element = make("div", { class: "question" }, this.#row, this.#score.element, this.#words);
+  function focusVersus(): void {
+    versus.focus();
   }
 
-  focusVersus(): void {
-    this.#versus.focus();
-  }
-
-  update({ store, labels, info }: Scene): void {
+  function update({ store, labels, info }: Scene): void {
     const { kind, index, other } = store.want.target;
     const alone = labels.count < 2;
-    this.element.hidden = index === null;
-    this.#row.hidden = alone;
+    element.hidden = index === null;
+    row.hidden = alone;
     const can = (one: number) => one !== index && store.can({ other: one });
     const first = info.prediction.map((one) => one.index).filter((one) => one !== index);
-    this.#versus.update(
+    versus.update(
       { labels, first, can, otherwise: store.canAsk ? "A class is not compared with itself." : NO_KERNEL },
       other === null ? "" : labels.name(other),
       "Nothing: search a class",
     );
-    this.#nothing.hidden = other === null;
+    nothing.hidden = other === null;
     const known = store.traits.catalogue.scores.filter((one) => !alone || one.kind !== "margin");
     const scores = known.some((one) => one.kind === kind) ? known : [{ kind, label: kind }, ...known];
-    this.#score.update(
+    score.update(
       scores.map((one) => ({
         value: one.kind,
         label: one.label,
@@ -69,9 +58,9 @@ export class Question {
       })),
       kind,
     );
-    this.#score.element.hidden = scores.length < 2;
+    score.element.hidden = scores.length < 2;
     setText(
-      this.#words,
+      words,
       other !== null && index !== null
         ? `What speaks for ${labels.name(index)} rather than for ${labels.name(other)}.`
         : kind === "probability" && info.probabilityKind !== "softmax"
@@ -79,4 +68,6 @@ export class Question {
           : (EXPLAINED[kind] ?? ""),
     );
   }
+
+  return { element, focusVersus, update };
 }

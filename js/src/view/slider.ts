@@ -14,33 +14,29 @@ export interface SliderOptions {
  * A slider of a trait: it sets the trait while it moves, which browsers tell of once a frame, and saves it once when it is
  * let go.
  */
-export class Slider {
-  readonly element: HTMLElement;
-  readonly input: HTMLInputElement;
+export function makeSlider(
+  name: string,
+  store: Store,
+  signal: AbortSignal,
+  options: SliderOptions,
+  says: HTMLElement,
+  more: HTMLElement,
+) {
+  const { trait, steps, valueAt, filled } = options;
+  const id = uniqueId("slider");
+  const input = make("input", { type: "range", id, min: 0, max: steps, step: 1, "data-filled": filled });
+  input.addEventListener("input", () => store.set(trait, valueAt(input.valueAsNumber)), { signal });
+  input.addEventListener("change", () => store.save(), { signal });
+  const head = make("div", { class: "head" }, make("label", { for: id }, name), says);
+  const element = make("div", { class: "slider" }, head, input, more);
 
-  constructor(
-    name: string,
-    store: Store,
-    signal: AbortSignal,
-    readonly options: SliderOptions,
-    says: HTMLElement,
-    more: HTMLElement,
-  ) {
-    const { trait, steps, valueAt, filled } = options;
-    const id = uniqueId("slider");
-    this.input = make("input", { type: "range", id, min: 0, max: steps, step: 1, "data-filled": filled });
-    const { input } = this;
-    input.addEventListener("input", () => store.set(trait, valueAt(input.valueAsNumber)), { signal });
-    input.addEventListener("change", () => store.save(), { signal });
-    const head = make("div", { class: "head" }, make("label", { for: id }, name), says);
-    this.element = make("div", { class: "slider" }, head, input, more);
-  }
-
-  update(value: number, words: string): void {
-    const { valueAt, positionOf, steps } = this.options;
+  function update(value: number, words: string): void {
+    const { valueAt, positionOf, steps } = options;
     // The position is not written back while it says the same: rounding would move the knob under the hand.
-    if (valueAt(this.input.valueAsNumber) !== value) this.input.value = String(positionOf(value));
-    this.input.style.setProperty("--at", String(this.input.valueAsNumber / steps));
-    this.input.setAttribute("aria-valuetext", words);
+    if (valueAt(input.valueAsNumber) !== value) input.value = String(positionOf(value));
+    input.style.setProperty("--at", String(input.valueAsNumber / steps));
+    input.setAttribute("aria-valuetext", words);
   }
+
+  return { element, input, update };
 }

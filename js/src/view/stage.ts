@@ -1,14 +1,14 @@
 import { toBytes } from "../map/bytes";
 import type { Store } from "../state/store";
 import { blended, type Mix, mapAt, photoAt, type Rgb } from "./blend";
-import { Cross } from "./cross";
+import { makeCross } from "./cross";
 import { type Detail, detailOf, type Fine, fineAt } from "./detail";
 import { make, setAttribute } from "./dom";
 import { type Framing, framingOf, middleIn, placeIn } from "./framing";
-import { Gestures } from "./gestures";
-import { Loupe } from "./loupe";
+import { followGestures } from "./gestures";
+import { makeLoupe } from "./loupe";
 import { MapLayer } from "./maplayer";
-import { Numbers, ROOM, type Written } from "./numbers";
+import { makeNumbers, ROOM, type Written } from "./numbers";
 import { isPeeking } from "./peek";
 import { PhotoLayer } from "./photolayer";
 import { carried, type Place, shapeOf } from "./place";
@@ -28,54 +28,52 @@ interface Shown {
 }
 
 /** The photograph, the map over it, numbers and the crosshair, each on a canvas of its own. */
-export class Stage {
-  readonly element = make("div", { class: "stage", role: "img", "aria-label": "No map yet" });
-  readonly #photo = new PhotoLayer();
-  readonly #map = new MapLayer();
-  readonly #numbers = new Numbers();
-  readonly #loupe = new Loupe();
-  readonly #cross = new Cross();
-  #screen: Extent = { width: 0, height: 0 };
-  #shape = "";
-  #place: Place = { row: 0, column: 0 };
-  #shown: Shown | null = null;
+export function makeStage(store: Store, signal: AbortSignal, hovered: (place: Place) => void) {
+  const element = make("div", { class: "stage", role: "img", "aria-label": "No map yet" });
+  const photo = new PhotoLayer();
+  const map = new MapLayer();
+  const numbers = makeNumbers();
+  const loupe = makeLoupe();
+  const cross = makeCross();
+  let extent: Extent = { width: 0, height: 0 };
+  let shapedAs = "";
+  let crosshair: Place = { row: 0, column: 0 };
+  let current: Shown | null = null;
+  const layers = make("div", { class: "layers" });
+  layers.append(photo.element, map.element, numbers.element);
+  element.append(layers, cross.element, loupe.element);
+  const at = (point: Point) => {
+    const place = current && placeIn(current.framing, point);
+    if (place) hovered(place);
+  };
+  followGestures(element, store, signal, at);
 
-  constructor(
-    readonly store: Store,
-    signal: AbortSignal,
-    hovered: (place: Place) => void,
-  ) {
-    const layers = make("div", { class: "layers" });
-    layers.append(this.#photo.element, this.#map.element, this.#numbers.element);
-    this.element.append(layers, this.#cross.element, this.#loupe.element);
-    const at = (point: Point) => {
-      const place = this.#shown && placeIn(this.#shown.framing, point);
-      if (place) hovered(place);
-    };
-    new Gestures(this.element, store, signal, at);
+  function loupeIsOn(): boolean {
+    return loupe.on;
   }
 
-  get loupe(): boolean {
-    return this.#loupe.on;
+  /** The full resolution of the map where it is on display, and what of it is not here yet. */
+  function detail(): Detail | null {
+    return current?.detail ?? null;
   }
 
-  turnLoupe(on: boolean): void {
-    this.#loupe.turn(on);
-    this.#drawMarks();
+  function turnLoupe(on: boolean): void {
+    loupe.turn(on);
+    drawMarks();
   }
 
   /** What was drawn may be lost when a notebook takes a view off the page and puts it back. */
-  forget(): void {
-    this.#photo.forget();
-    this.#map.forget();
+  function forget(): void {
+    photo.forget();
+    map.forget();
   }
 
-  update(scene: Scene, place: Place): void {
+  function update(scene: Scene, place: Place): void {
     const { drawn, info, size, store } = scene;
     const framing = framingOf(store, info, size);
-    this.#resize(framing);
+    resize(framing);
     const seen = seenBy(scene.viewport);
-    const screen = this.#screen;
+    const screen = extent;
     const native = drawn?.coarse === true && store.traits.cells;
     const detail = drawn && detailOf(scene, drawn, framing, seen, screen.width);
     const peeking = isPeeking(store);
@@ -87,52 +85,47 @@ export class Stage {
       opacity: peeking ? 0 : scene.opacity,
       photo: peeking || scene.look !== "map" || covered === 0,
     };
-    this.#shown = { scene, framing, seen, detail, mix, native };
-    this.#photo.update(scene.image, framing, seen, detail, screen);
-    this.#map.update(drawn, native, framing, seen, detail, screen);
-    this.#photo.element.style.filter = grey > 0 ? `grayscale(${grey})` : "none";
-    this.#photo.element.style.opacity = mix.photo ? "1" : "0";
-    this.#map.element.style.opacity = String(mix.opacity);
-    setAttribute(this.element, "data-old", scene.notice.old);
-    setAttribute(this.element, "data-zoom", scene.viewport.zoom);
-    setAttribute(this.element, "data-peek", peeking);
-    this.#writeNumbers(this.#shown);
-    this.drawCross(place);
+    current = { scene, framing, seen, detail, mix, native };
+    photo.update(scene.image, framing, seen, detail, screen);
+    map.update(drawn, native, framing, seen, detail, screen);
+    photo.element.style.filter = grey > 0 ? `grayscale(${grey})` : "none";
+    photo.element.style.opacity = mix.photo ? "1" : "0";
+    map.element.style.opacity = String(mix.opacity);
+    setAttribute(element, "data-old", scene.notice.old);
+    setAttribute(element, "data-zoom", scene.viewport.zoom);
+    setAttribute(element, "data-peek", peeking);
+    writeNumbers(current);
+    drawCross(place);
   }
 
-  describe(words: string): void {
-    setAttribute(this.element, "aria-label", words);
+  function describe(words: string): void {
+    setAttribute(element, "aria-label", words);
   }
 
-  drawCross(place: Place = this.#place): void {
-    this.#place = place;
-    this.#drawMarks();
+  function drawCross(place: Place = crosshair): void {
+    crosshair = place;
+    drawMarks();
   }
 
   /** The size on the page may have changed, or that of the screen's pixels; whether it has. */
-  fit(): boolean {
+  function fit(): boolean {
     const ratio = window.devicePixelRatio || 1;
-    const { clientWidth, clientHeight } = this.element;
-    this.#cross.fit(clientWidth, clientHeight);
+    const { clientWidth, clientHeight } = element;
+    cross.fit(clientWidth, clientHeight);
     const screen = { width: Math.round(clientWidth * ratio), height: Math.round(clientHeight * ratio) };
-    const changed = screen.width !== this.#screen.width || screen.height !== this.#screen.height;
-    this.#screen = screen;
-    this.#drawMarks();
+    const changed = screen.width !== extent.width || screen.height !== extent.height;
+    extent = screen;
+    drawMarks();
     return changed;
   }
 
-  /** The full resolution of the map where it is on display, and what of it is not here yet. */
-  get detail(): Detail | null {
-    return this.#shown?.detail ?? null;
-  }
-
   /** The map at its full resolution at a place; null where that is not on display. */
-  fineAt(place: Place): Fine | null {
-    return this.#shown && fineAt(this.#shown.detail, place, this.#shown.scene.size);
+  function fineHere(place: Place): Fine | null {
+    return current && fineAt(current.detail, place, current.scene.size);
   }
 
-  #drawMarks(): void {
-    const shown = this.#shown;
+  function drawMarks(): void {
+    const shown = current;
     if (!shown) return;
     const { scene, framing, seen, detail } = shown;
     const { drawn } = scene;
@@ -140,34 +133,34 @@ export class Stage {
     const pins = scene.store.traits.pins.filter((pin) => pin.row < height && pin.column < width);
     const cells = drawn?.coarse ? ([drawn.field.width, drawn.field.height] as const) : null;
     // What is read is marked: where the full resolution is here, a pixel of that.
-    const fine = this.fineAt(this.#place);
-    const place = fine ?? this.#place;
+    const fine = fineHere(crosshair);
+    const place = fine ?? crosshair;
     const pixels = fine && detail ? detail.size : scene.size;
     const own = { ...framing, pixels };
-    this.#cross.draw({ place, own, pins, grid: cells, framing, seen });
-    if (!this.#loupe.on) return;
+    cross.draw({ place, own, pins, grid: cells, framing, seen });
+    if (!loupe.on) return;
     const at = middleIn(own, place);
     const row = (at.row - seen.top) / seen.height;
     const column = (at.column - seen.left) / seen.width;
     const bytes = toBytes(scene.image);
-    this.#loupe.draw(pixels, place, { row, column }, (y, x) => {
+    loupe.draw(pixels, place, { row, column }, (y, x) => {
       const { photo, packed } = seenAt(shown, bytes, pixels, y, x);
       return blended(photo, packed, shown.mix);
     });
   }
 
-  #writeNumbers(shown: Shown): void {
+  function writeNumbers(shown: Shown): void {
     const { scene, framing, seen, detail, mix, native } = shown;
     const { drawn } = scene;
     const ratio = window.devicePixelRatio || 1;
     const grid = gridOf(scene, drawn, detail, native, mix);
     const { picture } = framing;
-    const w = ((this.#screen.width / ratio) * picture.width) / seen.width / grid[0];
-    const h = ((this.#screen.height / ratio) * picture.height) / seen.height / grid[1];
+    const w = ((extent.width / ratio) * picture.width) / seen.width / grid[0];
+    const h = ((extent.height / ratio) * picture.height) / seen.height / grid[1];
     // Between the centres of cells there are colours but no values.
     const smooth = drawn?.coarse === true && !native && mix.opacity > 0;
     if (!(Math.min(w, h) >= ROOM) || smooth) {
-      this.#numbers.clear();
+      numbers.clear();
       return;
     }
     const part = pixelsSeen(picture, grid, seen);
@@ -180,18 +173,37 @@ export class Stage {
         if (written) boxes.push({ at, written });
       }
     }
-    this.#numbers.draw(boxes, this.#screen, ratio);
+    numbers.draw(boxes, extent, ratio);
   }
 
-  #resize({ size }: Framing): void {
+  function resize({ size }: Framing): void {
     const shape = size.join();
-    if (shape === this.#shape) return;
-    this.#shape = shape;
+    if (shape === shapedAs) return;
+    shapedAs = shape;
     const { width, height } = shapeOf(size);
-    this.element.style.aspectRatio = `${width} / ${height}`;
-    this.element.style.width = `min(100%, ${Math.round(width)}px)`;
+    element.style.aspectRatio = `${width} / ${height}`;
+    element.style.width = `min(100%, ${Math.round(width)}px)`;
   }
+
+  return {
+    element,
+    get loupe() {
+      return loupeIsOn();
+    },
+    get detail() {
+      return detail();
+    },
+    turnLoupe,
+    forget,
+    update,
+    describe,
+    drawCross,
+    fit,
+    fineAt: fineHere,
+  };
 }
+
+export type Stage = ReturnType<typeof makeStage>;
 
 /** What is seen at a pixel of a grid over the picture. */
 function seenAt(

@@ -3,119 +3,110 @@ import type { Store } from "../state/store";
 import type { Fine } from "./detail";
 import { make, setAttribute, setText } from "./dom";
 import { framingOf } from "./framing";
-import { Panels } from "./panels";
+import { makePanels } from "./panels";
 import { peeksWhileHeld } from "./peek";
 import type { Place } from "./place";
 import type { Scene } from "./scene";
-import { Stage } from "./stage";
+import { makeStage } from "./stage";
 import { canZoom, fit as fitWhole, zoomBy } from "./viewport";
 
 /** A click on a button zooms by so much. */
 const STEP = 2;
 
 /** The map that is shown, those beside it, and the buttons under them. */
-export class Stages {
-  readonly element = make("div", { class: "stages" });
-  readonly #stage: Stage;
-  readonly #panels: Panels;
-  readonly #in = button("+", "Zoom in");
-  readonly #out = button("\u2212", "Zoom out");
-  readonly #fit = button("Fit", "Fit");
-  readonly #loupe = make("button", { type: "button", class: "small", "aria-pressed": "false" }, "Loupe");
-  readonly #zoom = make("output", { class: "quiet", "data-field": "zoom", "aria-live": "off" });
-  readonly #words = make("p", { class: "quiet seen", "data-field": "seen" });
+export function makeStages(store: Store, signal: AbortSignal, hovered: (place: Place) => void) {
+  const element = make("div", { class: "stages" });
+  const inButton = button("+", "Zoom in");
+  const outButton = button("\u2212", "Zoom out");
+  const fitButton = button("Fit", "Fit");
+  const loupe = make("button", { type: "button", class: "small", "aria-pressed": "false" }, "Loupe");
+  const zoom = make("output", { class: "quiet", "data-field": "zoom", "aria-live": "off" });
+  const words = make("p", { class: "quiet seen", "data-field": "seen" });
+  const stage = makeStage(store, signal, hovered);
+  const panels = makePanels(store, signal, stage, hovered);
+  const peek = make(
+    "button",
+    { type: "button", class: "small", title: "Hold to see the photograph without the map" },
+    "Peek",
+  );
+  peeksWhileHeld(peek, store, signal);
+  const act = (on: HTMLElement, action: () => void) => on.addEventListener("click", action, { signal });
+  act(inButton, () => zoomBy(store, STEP));
+  act(outButton, () => zoomBy(store, 1 / STEP));
+  act(fitButton, () => fitWhole(store));
+  act(loupe, () => toggleLoupe());
+  const tools = make("div", { class: "tools", role: "group", "aria-label": "Picture" });
+  tools.append(outButton, fitButton, inButton, loupe, peek, zoom);
+  element.append(panels.element, tools, words);
+  watchPixels();
 
-  constructor(
-    readonly store: Store,
-    readonly signal: AbortSignal,
-    hovered: (place: Place) => void,
-  ) {
-    this.#stage = new Stage(store, signal, hovered);
-    this.#panels = new Panels(store, signal, this.#stage, hovered);
-    const peek = make(
-      "button",
-      { type: "button", class: "small", title: "Hold to see the photograph without the map" },
-      "Peek",
-    );
-    peeksWhileHeld(peek, store, signal);
-    const act = (on: HTMLElement, action: () => void) => on.addEventListener("click", action, { signal });
-    act(this.#in, () => zoomBy(store, STEP));
-    act(this.#out, () => zoomBy(store, 1 / STEP));
-    act(this.#fit, () => fitWhole(store));
-    act(this.#loupe, () => this.toggleLoupe());
-    const tools = make("div", { class: "tools", role: "group", "aria-label": "Picture" });
-    tools.append(this.#out, this.#fit, this.#in, this.#loupe, peek, this.#zoom);
-    this.element.append(this.#panels.element, tools, this.#words);
-    this.#watchPixels();
+  function update(scene: Scene, place: Place): void {
+    stage.update(scene, place);
+    panels.update(scene, place);
+    const can = canZoom(store);
+    setAttribute(inButton, "aria-disabled", !can.in && "true");
+    setAttribute(outButton, "aria-disabled", !can.out && "true");
+    setAttribute(fitButton, "aria-disabled", !can.out && "true");
+    setText(zoom, zoomWords(scene.viewport.zoom));
+    setText(words, seenWords(scene));
+    words.hidden = words.textContent === "";
   }
 
-  update(scene: Scene, place: Place): void {
-    this.#stage.update(scene, place);
-    this.#panels.update(scene, place);
-    const can = canZoom(this.store);
-    setAttribute(this.#in, "aria-disabled", !can.in && "true");
-    setAttribute(this.#out, "aria-disabled", !can.out && "true");
-    setAttribute(this.#fit, "aria-disabled", !can.out && "true");
-    setText(this.#zoom, zoomWords(scene.viewport.zoom));
-    setText(this.#words, this.#seenWords(scene));
-    this.#words.hidden = this.#words.textContent === "";
+  function describe(words: string): void {
+    stage.describe(words);
   }
 
-  describe(words: string): void {
-    this.#stage.describe(words);
+  function drawCross(place: Place): void {
+    stage.drawCross(place);
+    panels.drawCross(place);
   }
 
-  drawCross(place: Place): void {
-    this.#stage.drawCross(place);
-    this.#panels.drawCross(place);
-  }
-
-  toggleLoupe(): void {
-    const on = !this.#stage.loupe;
-    this.#stage.turnLoupe(on);
-    setAttribute(this.#loupe, "aria-pressed", String(on));
+  function toggleLoupe(): void {
+    const on = !stage.loupe;
+    stage.turnLoupe(on);
+    setAttribute(loupe, "aria-pressed", String(on));
   }
 
   /** The map at its full resolution at a place; null where that is not on display. */
-  fineAt(place: Place): Fine | null {
-    return this.#stage.fineAt(place);
+  function fineAt(place: Place): Fine | null {
+    return stage.fineAt(place);
   }
 
-  forget(): void {
-    this.#stage.forget();
-    this.#panels.forget();
+  function forget(): void {
+    stage.forget();
+    panels.forget();
   }
 
   /** The room on the page may have changed. */
-  fit(): void {
-    const changed = [this.#stage.fit(), this.#panels.fit()];
-    if (changed.includes(true)) this.store.audience.tell();
+  function refit(): void {
+    const changed = [stage.fit(), panels.fit()];
+    if (changed.includes(true)) store.audience.tell();
   }
 
   /** A window that is moved to another screen, or a page that is zoomed, has pixels of another size. */
-  #watchPixels(): void {
+  function watchPixels(): void {
     const query = window.matchMedia?.(`(resolution: ${window.devicePixelRatio || 1}dppx)`);
     query?.addEventListener?.(
       "change",
       () => {
-        this.fit();
-        this.#watchPixels();
+        refit();
+        watchPixels();
       },
-      { once: true, signal: this.signal },
+      { once: true, signal: signal },
     );
   }
 
-  #seenWords(scene: Scene): string {
+  function seenWords(scene: Scene): string {
     const { store, info, size, drawn } = scene;
     const { words } = framingOf(store, info, size);
-    return [words, drawn ? this.#resolutionWords(scene) : ""].filter(Boolean).join(" ");
+    return [words, drawn ? resolutionWords(scene) : ""].filter(Boolean).join(" ");
   }
 
   /** A map that was reduced to travel is not on display as it is. */
-  #resolutionWords({ drawn, store }: Scene): string {
+  function resolutionWords({ drawn, store }: Scene): string {
     const from = drawn?.header.reducedFrom;
     if (!drawn || !from) return "";
-    const { detail } = this.#stage;
+    const { detail } = stage;
     const full = `${count(from[1])} × ${count(from[0])}`;
     if (detail?.whole) return `On display at full resolution, ${full}.`;
     if (detail) return `Full resolution, ${full}, is on its way.`;
@@ -123,6 +114,8 @@ export class Stages {
     const more = store.canAsk ? "zoom in for all of it" : "the rest needs a kernel";
     return `On display at ${reduced}, reduced from ${full}; ${more}.`;
   }
+
+  return { element, update, describe, drawCross, toggleLoupe, fineAt, forget, fit: refit };
 }
 
 function button(text: string, name: string): HTMLButtonElement {

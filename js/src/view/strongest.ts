@@ -8,51 +8,42 @@ import { placeOf, type Scene } from "./scene";
 const NAMED = 5;
 
 /** The strongest places in words, each of which the crosshair can be sent to. */
-export class Strongest {
-  readonly element: HTMLDetailsElement;
-  readonly #list = make("ol");
-  #scene: Scene | null = null;
-  #known: { field: Field; places: readonly number[] } | null = null;
-  readonly #buttons: HTMLButtonElement[] = [];
-  #places: Place[] = [];
-
-  constructor(signal: AbortSignal, go: (place: Place) => void) {
-    this.element = make(
-      "details",
-      { class: "strongest" },
-      make("summary", {}, "Strongest places"),
-      this.#list,
-    );
-    this.element.addEventListener("toggle", () => this.#write(), { signal });
-    for (let i = 0; i < NAMED; i++) {
-      const button = make("button", { type: "button", class: "go" });
-      const chosen = () => {
-        const place = this.#places[i];
-        if (place) go(place);
-      };
-      button.addEventListener("click", chosen, { signal });
-      this.#buttons.push(button);
-      this.#list.append(make("li", { hidden: true }, button));
-    }
+export function makeStrongest(signal: AbortSignal, go: (place: Place) => void) {
+  const list = make("ol");
+  let current: Scene | null = null;
+  let known: { field: Field; places: readonly number[] } | null = null;
+  const buttons: HTMLButtonElement[] = [];
+  let listed: Place[] = [];
+  const element = make("details", { class: "strongest" }, make("summary", {}, "Strongest places"), list);
+  element.addEventListener("toggle", () => write(), { signal });
+  for (let i = 0; i < NAMED; i++) {
+    const button = make("button", { type: "button", class: "go" });
+    const chosen = () => {
+      const place = listed[i];
+      if (place) go(place);
+    };
+    button.addEventListener("click", chosen, { signal });
+    buttons.push(button);
+    list.append(make("li", { hidden: true }, button));
   }
 
-  update(scene: Scene): void {
-    this.#scene = scene;
-    this.#write();
+  function update(scene: Scene): void {
+    current = scene;
+    write();
   }
 
   /** Nothing is looked for while nobody can read it. */
-  #write(): void {
-    const scene = this.#scene;
-    if (!scene || !this.element.open) return;
+  function write(): void {
+    const scene = current;
+    if (!scene || !element.open) return;
     const { drawn } = scene;
-    if (drawn && this.#known?.field !== drawn.field) {
-      this.#known = { field: drawn.field, places: strongestPlaces(drawn.field, NAMED) };
+    if (drawn && known?.field !== drawn.field) {
+      known = { field: drawn.field, places: strongestPlaces(drawn.field, NAMED) };
     }
-    const places = drawn ? (this.#known?.places ?? []) : [];
-    this.#places = drawn ? places.map((at) => placeOf(drawn.field, at, scene.size)) : [];
-    this.#buttons.forEach((button, i) => {
-      const place = this.#places[i];
+    const places = drawn ? (known?.places ?? []) : [];
+    listed = drawn ? places.map((at) => placeOf(drawn.field, at, scene.size)) : [];
+    buttons.forEach((button, i) => {
+      const place = listed[i];
       button.parentElement!.hidden = !place;
       if (!drawn || !place) return;
       const at = places[i]!;
@@ -65,6 +56,8 @@ export class Strongest {
       );
     });
   }
+
+  return { element, update };
 }
 
 /** In which ninth of the picture a place is. */

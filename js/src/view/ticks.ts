@@ -5,33 +5,31 @@ import type { Drawn } from "./scene";
 import { isOfScore } from "./words";
 
 /** Numbers under the bar at the two ends of the colours and in the middle, and what the score does there. */
-export class Ticks {
-  readonly element: HTMLElement;
-  readonly #from = new Tick("from");
-  readonly #middle = new Tick("mid");
-  readonly #to = new Tick("to");
+export function makeTicks() {
+  const fromTick = makeTick("from");
+  const middleTick = makeTick("mid");
+  const toTick = makeTick("to");
+  const element = make("div", { class: "ticks" });
+  element.append(fromTick.element, middleTick.element, toTick.element);
 
-  constructor() {
-    this.element = make("div", { class: "ticks" });
-    this.element.append(this.#from.element, this.#middle.element, this.#to.element);
-  }
-
-  update(drawn: Drawn | null, axis: Axis): void {
+  function update(drawn: Drawn | null, axis: Axis): void {
     const says = drawn !== null && isOfScore(drawn.header);
     const [from, middle, to] = numbers(drawn);
-    this.#from.say(from, says ? "lowers" : "");
-    this.#middle.say(middle);
-    this.#to.say(to, says ? "raises" : "");
+    fromTick.say(from, says ? "lowers" : "");
+    middleTick.say(middle);
+    toTick.say(to, says ? "raises" : "");
     if (!drawn) return;
     const { sign } = drawn.field;
     const at = positionAt(axis, drawn.level);
     const along = alongBar(sign, at);
-    this.#from.stand(sign === "signed" ? along[1]! : sign === "negative" ? along[0]! : 0);
-    this.#middle.stand(sign === "signed" ? 0.5 : alongBar(sign, positionAt(axis, drawn.level / 2))[0]!);
-    this.#to.stand(sign === "negative" ? 1 : along[0]!);
+    fromTick.stand(sign === "signed" ? along[1]! : sign === "negative" ? along[0]! : 0);
+    middleTick.stand(sign === "signed" ? 0.5 : alongBar(sign, positionAt(axis, drawn.level / 2))[0]!);
+    toTick.stand(sign === "negative" ? 1 : along[0]!);
     // Where the clip leaves it no room, half the level is not said.
-    this.#middle.element.hidden = sign !== "signed" && at < 0.4;
+    middleTick.element.hidden = sign !== "signed" && at < 0.4;
   }
+
+  return { element, update };
 }
 
 function numbers(drawn: Drawn | null): [string, string, string] {
@@ -51,27 +49,25 @@ function numbers(drawn: Drawn | null): [string, string, string] {
 }
 
 /** A number under the bar, and what the score does there if the number has a sign. */
-class Tick {
-  readonly element: HTMLElement;
-  readonly #number = make("span");
-  readonly #does = make("span");
+function makeTick(place: "from" | "mid" | "to") {
+  const numberPart = make("span");
+  const doesPart = make("span");
   /** Left out where the widget is narrow. */
-  readonly #what = make("span", { class: "long" });
+  const what = make("span", { class: "long" });
+  const words = [doesPart, what];
+  const parts = place === "to" ? [...words, numberPart] : [numberPart, ...words];
+  const element = make("span", { class: place }, ...parts);
 
-  constructor(readonly place: "from" | "mid" | "to") {
-    const words = [this.#does, this.#what];
-    const parts = place === "to" ? [...words, this.#number] : [this.#number, ...words];
-    this.element = make("span", { class: place }, ...parts);
+  function stand(along: number): void {
+    element.style.setProperty("--along", String(along));
   }
 
-  stand(along: number): void {
-    this.element.style.setProperty("--along", String(along));
-  }
-
-  say(number: string, does = ""): void {
+  function say(number: string, does = ""): void {
     const signed = does !== "" && /^[\u2212+]/.test(number);
-    setText(this.#number, number);
-    setText(this.#does, !signed ? "" : this.place === "to" ? `${does} ` : ` ${does}`);
-    setText(this.#what, !signed ? "" : this.place === "to" ? "the score " : " the score");
+    setText(numberPart, number);
+    setText(doesPart, !signed ? "" : place === "to" ? `${does} ` : ` ${does}`);
+    setText(what, !signed ? "" : place === "to" ? "the score " : " the score");
   }
+
+  return { element, stand, say };
 }

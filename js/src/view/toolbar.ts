@@ -46,60 +46,54 @@ const TRUTH = [
 ];
 
 /** Undo, redo, reset and help. */
-export class Toolbar {
-  readonly element: HTMLElement;
-  readonly help: HTMLElement;
-  readonly #undo: HTMLButtonElement;
-  readonly #redo: HTMLButtonElement;
-  readonly #open: HTMLButtonElement;
-  #before: HTMLElement | null = null;
-
-  constructor(store: Store, signal: AbortSignal) {
-    this.#undo = button("Undo", signal, () => store.undo());
-    this.#redo = button("Redo", signal, () => store.redo());
-    const reset = button("Reset view", signal, () => {
-      for (const [name, value] of Object.entries(USUAL)) store.set(name, value);
-      store.save();
-    });
-    this.#open = button("Help", signal, () => this.toggle());
-    this.#open.setAttribute("aria-expanded", "false");
-    this.element = make("div", { class: "toolbar", role: "group", "aria-label": "Tools" });
-    this.element.append(this.#undo, this.#redo, reset, this.#open);
-    const keys = make("dl", { class: "keys" });
-    for (const [key, does] of KEYS) keys.append(make("dt", {}, key), make("dd", {}, does));
-    const close = button("Close", signal, () => this.toggle(false));
-    this.help = make("section", { class: "help", hidden: true, tabindex: -1, "aria-label": "Help" });
-    this.help.append(
-      make("h3", {}, make("strong", {}, "What a map is")),
-      ...TRUTH.map((one) => make("p", {}, one)),
-      make("h3", {}, make("strong", {}, "Keys, while the crosshair has the focus")),
-      keys,
-      close,
-    );
-    this.help.addEventListener(
-      "keydown",
-      (event) => {
-        if (event.key !== "Escape") return;
-        this.toggle(false);
-        event.stopPropagation();
-      },
-      { signal },
-    );
-  }
+export function makeToolbar(store: Store, signal: AbortSignal) {
+  let before: HTMLElement | null = null;
+  const undo = button("Undo", signal, () => store.undo());
+  const redo = button("Redo", signal, () => store.redo());
+  const reset = button("Reset view", signal, () => {
+    for (const [name, value] of Object.entries(USUAL)) store.set(name, value);
+    store.save();
+  });
+  const helpButton = button("Help", signal, () => toggle());
+  helpButton.setAttribute("aria-expanded", "false");
+  const element = make("div", { class: "toolbar", role: "group", "aria-label": "Tools" });
+  element.append(undo, redo, reset, helpButton);
+  const keys = make("dl", { class: "keys" });
+  for (const [key, does] of KEYS) keys.append(make("dt", {}, key), make("dd", {}, does));
+  const close = button("Close", signal, () => toggle(false));
+  const help = make("section", { class: "help", hidden: true, tabindex: -1, "aria-label": "Help" });
+  help.append(
+    make("h3", {}, make("strong", {}, "What a map is")),
+    ...TRUTH.map((one) => make("p", {}, one)),
+    make("h3", {}, make("strong", {}, "Keys, while the crosshair has the focus")),
+    keys,
+    close,
+  );
+  help.addEventListener(
+    "keydown",
+    (event) => {
+      if (event.key !== "Escape") return;
+      toggle(false);
+      event.stopPropagation();
+    },
+    { signal },
+  );
 
   /** The focus goes into the help, and back to where it was. */
-  toggle(open = this.help.hidden === true): void {
-    if (open === !this.help.hidden) return;
-    const root = this.help.getRootNode() as ShadowRoot | Document;
-    if (open) this.#before = root.activeElement as HTMLElement | null;
-    this.help.hidden = !open;
-    this.#open.setAttribute("aria-expanded", String(open));
-    if (open) this.help.focus();
-    else (this.#before ?? this.#open).focus();
+  function toggle(open = help.hidden === true): void {
+    if (open === !help.hidden) return;
+    const root = help.getRootNode() as ShadowRoot | Document;
+    if (open) before = root.activeElement as HTMLElement | null;
+    help.hidden = !open;
+    helpButton.setAttribute("aria-expanded", String(open));
+    if (open) help.focus();
+    else (before ?? helpButton).focus();
   }
 
-  update({ store }: Scene): void {
-    this.#undo.disabled = !store.history.canUndo;
-    this.#redo.disabled = !store.history.canRedo;
+  function update({ store }: Scene): void {
+    undo.disabled = !store.history.canUndo;
+    redo.disabled = !store.history.canRedo;
   }
+
+  return { element, help, toggle, update };
 }
