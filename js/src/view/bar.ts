@@ -29,7 +29,7 @@ const NOWHERE: Axis = { bend: 0, end: 0 };
  * The colour bar: what each colour means, in numbers and in words, which colours the threshold hides, how many values there are of
  * each, and handles for both.
  */
-export function makeBar(store: Store, signal: AbortSignal) {
+export function makeBar(store: Store) {
   const canvas = make("canvas", { class: "bar", width: WIDTH, height: 1, "aria-hidden": "true" });
   const histogram = makeHistogram();
   const cuts = [0, 1].map(() => make("span", { class: "cut", hidden: true }));
@@ -40,11 +40,11 @@ export function makeBar(store: Store, signal: AbortSignal) {
   let shownAxis = NOWHERE;
   let drawnAs = "";
   const done = () => store.save();
-  const clip = makeHandle("Clip at value", "Clip", "clip", signal, {
+  const clip = makeHandle("Clip at value", "Clip", "clip", {
     move: (to) => set("clip", clipOf(current, magnitudeAt(shownAxis, to))),
     done,
   });
-  const threshold = makeHandle("Hide below value", "Hide below", "threshold", signal, {
+  const threshold = makeHandle("Hide below value", "Hide below", "threshold", {
     move: (to) => {
       const field = current?.drawn?.field;
       return set("threshold", field ? thresholdAt(field, magnitudeAt(shownAxis, to)) : null);

@@ -1,7 +1,7 @@
 import { percent, shorten } from "../map/format";
 import type { Store } from "../state/store";
 import { makeCombobox } from "./combobox";
-import { make, setAttribute, setText } from "./dom";
+import { listen, make, setAttribute, setText } from "./dom";
 import type { Scene } from "./scene";
 
 /** So many classes that were looked at stand below the most probable ones; the search has the others. */
@@ -15,19 +15,15 @@ interface Row {
 }
 
 /** The most probable classes, those that were looked at last, and a search over all. */
-export function makeClasses(store: Store, signal: AbortSignal) {
+export function makeClasses(store: Store) {
   const list = make("ul", { class: "classes", "aria-label": "Classes" });
   const rest = make("p", { class: "quiet rest" }, NO_KERNEL);
   const buttons = new Map<number, HTMLButtonElement>();
-  const combobox = makeCombobox("Class", signal, (index) => store.choose({ index }));
-  list.addEventListener(
-    "click",
-    (event) => {
-      const button = (event.target as Element).closest("button");
-      if (button) store.choose({ index: Number(button.dataset.index) });
-    },
-    { signal },
-  );
+  const combobox = makeCombobox("Class", (index) => store.choose({ index }));
+  listen(list, "click", (event) => {
+    const button = (event.target as Element).closest("button");
+    if (button) store.choose({ index: Number(button.dataset.index) });
+  });
   const element = make("div", { class: "choose" }, combobox.element, list, rest);
 
   function focus(): void {

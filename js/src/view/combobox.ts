@@ -1,6 +1,6 @@
 import { count, shorten } from "../map/format";
 import type { Labels } from "../map/labels";
-import { make, rootOf, setAttribute, setText, uniqueId } from "./dom";
+import { listen, make, rootOf, setAttribute, setText, uniqueId } from "./dom";
 
 const MOST = 50;
 
@@ -15,7 +15,7 @@ export interface Choices {
 }
 
 /** An editable combobox with a list (WAI-ARIA Authoring Practices), which renders few of however many labels. */
-export function makeCombobox(name: string, signal: AbortSignal, chosen: (index: number) => void) {
+export function makeCombobox(name: string, chosen: (index: number) => void) {
   const more = make("p", { class: "quiet more" });
   let offered: Choices | null = null;
   let found: number[] = [];
@@ -42,28 +42,20 @@ export function makeCombobox(name: string, signal: AbortSignal, chosen: (index: 
     make("label", { for: id }, name),
     make("div", { class: "box" }, input, popup),
   );
-  input.addEventListener(
-    "click",
-    () => {
-      select();
-      show(true);
-    },
-    { signal },
-  );
-  input.addEventListener("input", () => show(false), { signal });
-  input.addEventListener("keydown", (event) => key(event), { signal });
-  input.addEventListener("blur", () => restore(), { signal });
+  listen(input, "click", () => {
+    select();
+    show(true);
+  });
+  listen(input, "input", () => show(false));
+  listen(input, "keydown", key);
+  listen(input, "blur", restore);
   // A click on an option must not take the focus from the box before it is a click.
-  popup.addEventListener("pointerdown", (event) => event.preventDefault(), { signal });
-  popup.addEventListener("mousedown", (event) => event.preventDefault(), { signal });
-  list.addEventListener(
-    "click",
-    (event) => {
-      const option = (event.target as Element).closest("[role=option]");
-      if (option) choose(Number(option.getAttribute("data-at")));
-    },
-    { signal },
-  );
+  listen(popup, "pointerdown", (event) => event.preventDefault());
+  listen(popup, "mousedown", (event) => event.preventDefault());
+  listen(list, "click", (event) => {
+    const option = (event.target as Element).closest("[role=option]");
+    if (option) choose(Number(option.getAttribute("data-at")));
+  });
 
   /** `name` is what stands in the box when nobody types. */
   function update(

@@ -9,18 +9,18 @@ import type { Scene } from "./scene";
 const METHODS = ["gradient", "input-x-gradient", "smoothgrad", "integrated-gradients", "grad-cam"];
 
 /** Puts further maps beside the one that is shown. */
-export function makeCompare(store: Store, signal: AbortSignal) {
+export function makeCompare(store: Store) {
   const words = make("p", { class: "quiet" });
   const { traits } = store;
   const all = (number: number, change: (at: number) => Change) =>
     Array.from({ length: number }, (_, at) => store.like(change(at)));
-  const add = (name: string, wants: () => Want[]) => button(name, signal, () => addAll(wants()));
+  const add = (name: string, wants: () => Want[]) => button(name, () => addAll(wants()));
   const classesButton = add("Likely classes", () =>
     store.info.prediction.map(({ index }) => store.like({ index, other: null })),
   );
   const imagesButton = add("All images", () => all(traits.catalogue.images.length, (image) => ({ image })));
   const modelsButton = add("All models", () => all(traits.catalogue.models.length, (model) => ({ model })));
-  const clear = button("Clear", signal, () => put([]));
+  const clear = button("Clear", () => put([]));
   const row = make("div", { class: "buttons" });
   row.append(
     add("This map", () => [store.want]),

@@ -1,7 +1,7 @@
 import { percent } from "../map/format";
 import { percentAt, positionOf, STEPS } from "../map/scale";
 import type { Store } from "../state/store";
-import { make, rootOf, setAttribute, setText, uniqueId } from "./dom";
+import { listen, make, rootOf, setAttribute, setText, uniqueId } from "./dom";
 import { covering, type Scene } from "./scene";
 import { makeSlider, type SliderOptions } from "./slider";
 import { areaWords, keptWords, massWords, pictureWord } from "./words";
@@ -24,7 +24,7 @@ const OPACITY: SliderOptions = {
 };
 
 /** Sign, threshold and opacity: choices of the view, which never wait for anything. */
-export function makeControls(store: Store, signal: AbortSignal) {
+export function makeControls(store: Store) {
   const signs: Record<string, HTMLInputElement> = {};
   const typed = make("input", {
     type: "number",
@@ -40,29 +40,21 @@ export function makeControls(store: Store, signal: AbortSignal) {
   const grey = make("p", { class: "quiet" });
   const exact = make("span", { class: "exact" }, typed, "%");
   const kept = make("p", { class: "quiet kept" }, areaOutput, massOutput);
-  const thresholdSlider = makeSlider("Threshold", store, signal, THRESHOLD, exact, kept);
-  const opacitySlider = makeSlider("Opacity", store, signal, OPACITY, opacityOutput, grey);
-  typed.addEventListener(
-    "input",
-    () => {
-      const value = typed.valueAsNumber;
-      if (value >= 0 && value <= 100) store.set("threshold", value);
-    },
-    { signal },
-  );
-  typed.addEventListener(
-    "change",
-    () => {
-      // What was typed and is no percentage gives way to the one that holds.
-      typed.value = String(store.traits.threshold);
-      store.save();
-    },
-    { signal },
-  );
+  const thresholdSlider = makeSlider("Threshold", store, THRESHOLD, exact, kept);
+  const opacitySlider = makeSlider("Opacity", store, OPACITY, opacityOutput, grey);
+  listen(typed, "input", () => {
+    const value = typed.valueAsNumber;
+    if (value >= 0 && value <= 100) store.set("threshold", value);
+  });
+  listen(typed, "change", () => {
+    // What was typed and is no percentage gives way to the one that holds.
+    typed.value = String(store.traits.threshold);
+    store.save();
+  });
   const element = make(
     "div",
     { class: "controls", role: "group", "aria-label": "View" },
-    sign(store, signal),
+    sign(store),
     thresholdSlider.element,
     opacitySlider.element,
   );
@@ -87,7 +79,7 @@ export function makeControls(store: Store, signal: AbortSignal) {
     setText(grey, covering(scene) > 0 ? `${pictureWord(info)} in grey: colour is the map's alone` : "");
   }
 
-  function sign(store: Store, signal: AbortSignal): HTMLElement {
+  function sign(store: Store): HTMLElement {
     const name = uniqueId("sign");
     const options = make("div", { class: "options" });
     for (const [sign, says] of [
@@ -97,14 +89,10 @@ export function makeControls(store: Store, signal: AbortSignal) {
       ["negative", "Only where more would lower the score"],
     ] as const) {
       const radio = make("input", { type: "radio", name, value: sign, title: says });
-      radio.addEventListener(
-        "change",
-        () => {
-          store.set("sign", sign);
-          store.save();
-        },
-        { signal },
-      );
+      listen(radio, "change", () => {
+        store.set("sign", sign);
+        store.save();
+      });
       signs[sign] = radio;
       options.append(make("label", {}, radio, make("span", {}, sign)));
     }

@@ -13,6 +13,15 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** Listens to an element of ours until it is gone: it goes with the view, and what it hears with it. */
+export function listen<K extends keyof HTMLElementEventMap>(
+  element: HTMLElement,
+  event: K,
+  action: (event: HTMLElementEventMap[K]) => unknown,
+): void {
+  element.addEventListener(event, action);
+}
+
 /** Sets, or for null and false takes off, and touches nothing that is as it should be. */
 export function setAttribute(
   element: Element,

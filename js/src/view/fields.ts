@@ -1,4 +1,4 @@
-import { make, uniqueId } from "./dom";
+import { listen, make, uniqueId } from "./dom";
 
 export interface Option {
   readonly value: string;
@@ -8,10 +8,10 @@ export interface Option {
 }
 
 /** A native select with its label; options are made anew only where they changed. */
-export function makeSelect(name: string, signal: AbortSignal, chosen: (value: string) => void) {
+export function makeSelect(name: string, chosen: (value: string) => void) {
   const input = make("select", { id: uniqueId("select") });
   let listedAs = "";
-  input.addEventListener("change", () => chosen(input.value), { signal });
+  listen(input, "change", () => chosen(input.value));
   const element = make("div", { class: "field" }, make("label", { for: input.id }, name), input);
 
   function update(options: readonly Option[], value: string): void {
@@ -31,18 +31,13 @@ export function makeSelect(name: string, signal: AbortSignal, chosen: (value: st
 }
 
 /** A row of radio buttons that looks like one control. */
-export function makeRadios(
-  legend: string,
-  options: readonly Option[],
-  signal: AbortSignal,
-  chosen: (value: string) => void,
-) {
+export function makeRadios(legend: string, options: readonly Option[], chosen: (value: string) => void) {
   const radios = new Map<string, HTMLInputElement>();
   const name = uniqueId("radios");
   const row = make("div", { class: "options" });
   for (const { value, label, title } of options) {
     const radio = make("input", { type: "radio", name, value, title });
-    radio.addEventListener("change", () => chosen(value), { signal });
+    listen(radio, "change", () => chosen(value));
     radios.set(value, radio);
     row.append(make("label", {}, radio, make("span", {}, label)));
   }
@@ -55,9 +50,9 @@ export function makeRadios(
   return { element, update };
 }
 
-export function makeCheckbox(name: string, signal: AbortSignal, chosen: (on: boolean) => void, title = "") {
+export function makeCheckbox(name: string, chosen: (on: boolean) => void, title = "") {
   const input = make("input", { type: "checkbox" });
-  input.addEventListener("change", () => chosen(input.checked), { signal });
+  listen(input, "change", () => chosen(input.checked));
   const element = make("label", { class: "check", title: title || null }, input, name);
 
   function update(on: boolean): void {
@@ -74,8 +69,8 @@ export function fold(name: string, ...children: (Node | null)[]): HTMLDetailsEle
   return make("details", { class: "step" }, make("summary", {}, name), body);
 }
 
-export function button(name: string, signal: AbortSignal, act: () => void, title = ""): HTMLButtonElement {
+export function button(name: string, act: () => void, title = ""): HTMLButtonElement {
   const element = make("button", { type: "button", class: "small", title: title || null }, name);
-  element.addEventListener("click", act, { signal });
+  listen(element, "click", act);
   return element;
 }

@@ -1,5 +1,6 @@
 import type { Store } from "../state/store";
 import type { Viewport } from "../state/traits";
+import { listen } from "./dom";
 import { moved, type Point, seenBy, show, zoomAbout } from "./viewport";
 
 /** A press that moves less is a click, in pixels of the page. */
@@ -11,29 +12,20 @@ const DOUBLES = 240;
  * Zooms and pans an element with the wheel, with a pointer that drags, and with two fingers. `at` hears where a pointer is that
  * drags nothing.
  */
-export function followGestures(
-  element: HTMLElement,
-  store: Store,
-  signal: AbortSignal,
-  at: (point: Point) => void,
-): void {
+export function followGestures(element: HTMLElement, store: Store, at: (point: Point) => void): void {
   const pointers = new Map<number, { x: number; y: number }>();
   let begun: { viewport: Viewport; x: number; y: number; apart: number } | null = null;
   let dragged = false;
   /** Whether somebody has clicked here and stayed since: only then the wheel is not for the page. */
   let engaged = false;
-  element.addEventListener("wheel", wheel, { signal, passive: false });
-  element.addEventListener("pointerdown", down, { signal });
-  element.addEventListener("pointermove", move, { signal });
-  element.addEventListener("pointerup", up, { signal });
-  element.addEventListener("pointercancel", up, { signal });
-  element.addEventListener(
-    "pointerleave",
-    () => {
-      engaged = false;
-    },
-    { signal },
-  );
+  element.addEventListener("wheel", wheel, { passive: false });
+  listen(element, "pointerdown", down);
+  listen(element, "pointermove", move);
+  listen(element, "pointerup", up);
+  listen(element, "pointercancel", up);
+  listen(element, "pointerleave", () => {
+    engaged = false;
+  });
 
   function wheel(event: WheelEvent): void {
     const wanted = event.ctrlKey || event.metaKey;

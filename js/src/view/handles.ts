@@ -1,6 +1,6 @@
 import type { Sign } from "../map/reduce";
 import { fromBar } from "./axis";
-import { make, setAttribute } from "./dom";
+import { listen, make, setAttribute } from "./dom";
 
 /** What one press of a key goes on by, in parts of the axis. */
 const STEP = 1 / 200;
@@ -29,13 +29,7 @@ export interface HandleActions {
  * A slider on the colour bar, after the pattern of the ARIA practices. A signed map has two knobs, one on each side of zero, of
  * which one speaks: they are one choice.
  */
-export function makeHandle(
-  name: string,
-  title: string,
-  kind: string,
-  signal: AbortSignal,
-  actions: HandleActions,
-) {
+export function makeHandle(name: string, title: string, kind: string, actions: HandleActions) {
   let current: HandleState | null = null;
   let moved = false;
   let held: { pointer: number; left: number; width: number; off: number } | null = null;
@@ -43,16 +37,16 @@ export function makeHandle(
   const mirror = make("div", { class: `handle ${kind} mirror`, "aria-hidden": "true" });
   const elements: readonly HTMLElement[] = [slider, mirror];
   for (const knob of elements) {
-    knob.addEventListener("pointerdown", (event) => grab(knob, event), { signal });
-    knob.addEventListener("pointermove", (event) => pull(event), { signal });
+    listen(knob, "pointerdown", (event) => grab(knob, event));
+    listen(knob, "pointermove", pull);
     for (const end of ["pointerup", "pointercancel", "lostpointercapture"] as const) {
-      knob.addEventListener(end, (event) => release(event), { signal });
+      listen(knob, end, (event) => release(event));
     }
   }
-  slider.addEventListener("keydown", (event) => key(event), { signal });
+  listen(slider, "keydown", key);
   // A key that is held is one gesture.
-  slider.addEventListener("keyup", () => done(), { signal });
-  slider.addEventListener("blur", () => done(), { signal });
+  listen(slider, "keyup", done);
+  listen(slider, "blur", done);
 
   function update(state: HandleState | null): void {
     current = state;

@@ -16,7 +16,7 @@ const REDUCTIONS: readonly Option[] = [
 const CHANNELS = 16;
 
 /** How the map is looked at, beyond what is always in sight. */
-export function makeLooks(store: Store, signal: AbortSignal) {
+export function makeLooks(store: Store) {
   const clipped = make("output", { "data-field": "clip", "aria-live": "off" });
   let level = 0;
   const put = (name: string, value: unknown) => {
@@ -30,7 +30,6 @@ export function makeLooks(store: Store, signal: AbortSignal) {
       { value: "map", label: "map" },
       { value: "image", label: "image" },
     ],
-    signal,
     (value) => put("look", value),
   );
   const frameRadios = makeRadios(
@@ -39,13 +38,11 @@ export function makeLooks(store: Store, signal: AbortSignal) {
       { value: "model", label: "what the model saw" },
       { value: "original", label: "whole picture" },
     ],
-    signal,
     (value) => put("frame", value),
   );
   const clipSlider = makeSlider(
     "Clip",
     store,
-    signal,
     {
       trait: "clip",
       steps: 500,
@@ -56,15 +53,15 @@ export function makeLooks(store: Store, signal: AbortSignal) {
     clipped,
     make("p", { class: "quiet" }, "Values beyond this percentile have the colour of the end."),
   );
-  const colormapSelect = makeSelect("Colormap", signal, (value) => put("colormap", value));
-  const channelsSelect = makeSelect("Channels", signal, (value) => put("reduction", value));
-  const scaleSelect = makeSelect("Scale", signal, (value) => {
+  const colormapSelect = makeSelect("Colormap", (value) => put("colormap", value));
+  const channelsSelect = makeSelect("Channels", (value) => put("reduction", value));
+  const scaleSelect = makeSelect("Scale", (value) => {
     // What is locked is the scale there is.
     if (value === "locked") store.set("level", level);
     put("scale", value);
   });
-  const grey = makeCheckbox("Photograph in grey", signal, (on) => put("photo", on ? "grey" : "colour"));
-  const cells = makeCheckbox("Cells as they are", signal, (on) => put("cells", on));
+  const grey = makeCheckbox("Photograph in grey", (on) => put("photo", on ? "grey" : "colour"));
+  const cells = makeCheckbox("Cells as they are", (on) => put("cells", on));
   const element = fold(
     "More of the view",
     lookRadios.element,

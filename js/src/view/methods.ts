@@ -1,13 +1,13 @@
 import type { Store } from "../state/store";
-import { make, setAttribute, setText, uniqueId } from "./dom";
+import { listen, make, setAttribute, setText, uniqueId } from "./dom";
 import type { Scene } from "./scene";
 
 /** Which method makes the map: the menu that Python's registry of methods gives. */
-export function makeMethods(store: Store, signal: AbortSignal) {
+export function makeMethods(store: Store) {
   const select = make("select", { id: uniqueId("method") });
   const summaryLine = make("p", { class: "quiet" });
   let listedAs = "";
-  select.addEventListener("change", () => store.choose({ method: select.value }), { signal });
+  listen(select, "change", () => store.choose({ method: select.value }));
   const label = make("label", { for: select.id }, "Method");
   const element = make("div", { class: "method" }, label, select, summaryLine);
 

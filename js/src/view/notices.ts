@@ -1,11 +1,11 @@
 import { shorten } from "../map/format";
 import type { Store } from "../state/store";
-import { make, rootOf, setAttribute, setText } from "./dom";
+import { listen, make, rootOf, setAttribute, setText } from "./dom";
 import { titleOf, troubleWords } from "./notice";
 import type { Scene } from "./scene";
 
 /** What is on display, what is being computed, what went wrong; all of it in one place, so that little moves. */
-export function makeNotices(store: Store, signal: AbortSignal, leave: () => void) {
+export function makeNotices(store: Store, leave: () => void) {
   const subjectPart = make("strong", { "data-field": "subject" });
   const aboutPart = make("span", { "data-field": "about" });
   const title = make("h3", { class: "title" }, subjectPart, aboutPart);
@@ -16,26 +16,18 @@ export function makeNotices(store: Store, signal: AbortSignal, leave: () => void
   const sentence = make("p");
   const traceback = make("pre", { tabindex: 0, role: "region", "aria-label": "Traceback" });
   const details = make("details", {}, make("summary", { class: "small" }, "Traceback"));
-  stopButton.addEventListener("click", () => store.stop(), { signal });
-  againButton.addEventListener("click", () => store.goOn(), { signal });
+  listen(stopButton, "click", () => store.stop());
+  listen(againButton, "click", () => store.goOn());
   details.append(make("div", { class: "sheet" }, sentence, traceback));
-  details.addEventListener(
-    "toggle",
-    () => {
-      // The last line of a traceback says what happened.
-      traceback.scrollTop = traceback.scrollHeight;
-    },
-    { signal },
-  );
-  details.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.key !== "Escape" || !details.open) return;
-      details.open = false;
-      details.querySelector("summary")?.focus();
-    },
-    { signal },
-  );
+  listen(details, "toggle", () => {
+    // The last line of a traceback says what happened.
+    traceback.scrollTop = traceback.scrollHeight;
+  });
+  listen(details, "keydown", (event) => {
+    if (event.key !== "Escape" || !details.open) return;
+    details.open = false;
+    details.querySelector("summary")?.focus();
+  });
   const row = make("div", { class: "row" }, lineText, alert, stopButton, againButton, details);
   const element = make("div", { class: "notices" }, title, row);
 

@@ -4,7 +4,7 @@ import type { Store } from "../state/store";
 import { keyOf, type Want } from "../state/want";
 import { makeAgreements } from "./agreements";
 import { agreementWords, overallWords, removePanel, showPanel, titlesOf } from "./compare";
-import { make, setAttribute, setText } from "./dom";
+import { listen, make, setAttribute, setText } from "./dom";
 import { carried, type Place } from "./place";
 import type { Drawn, Panel, Scene } from "./scene";
 import { makeStage, type Stage } from "./stage";
@@ -92,7 +92,7 @@ export function makePanels(store: Store, signal: AbortSignal, shown: Stage, hove
       const to = current?.size;
       if (to) hovered(carried(place, size, to));
     };
-    const frame = makeFurther(store, signal, over, (index) => focusAfter(index));
+    const frame = makeFurther(store, over, (index) => focusAfter(index));
     frames.set(key, frame);
     return frame;
   }
@@ -137,7 +137,6 @@ interface Said {
 
 function makeFurther(
   store: Store,
-  signal: AbortSignal,
   hovered: (place: Place, size: Scene["size"]) => void,
   removed: (index: number) => void,
 ) {
@@ -146,15 +145,10 @@ function makeFurther(
   const heading = make("button", { type: "button", class: "panel-title" });
   const removeButton = make("button", { type: "button", class: "small remove" }, "×");
   const below = make("p", { class: "quiet panel-line" });
-  const controller = new AbortController();
   let ownSize: Scene["size"] = [1, 1];
-  const own = controller.signal;
-  signal.addEventListener("abort", () => controller.abort(), { signal: own });
-  const stage = makeStage(store, own, (place) => hovered(place, ownSize));
-  const click = (on: HTMLElement, action: () => void) =>
-    on.addEventListener("click", action, { signal: own });
-  click(heading, () => showPanel(store, index));
-  click(removeButton, () => {
+  const stage = makeStage(store, (place) => hovered(place, ownSize));
+  listen(heading, "click", () => showPanel(store, index));
+  listen(removeButton, "click", () => {
     removePanel(store, index);
     removed(index);
   });
@@ -197,7 +191,6 @@ function makeFurther(
   }
 
   function remove(): void {
-    controller.abort();
     element.remove();
   }
 

@@ -2,7 +2,7 @@ import { number3 } from "../map/format";
 import type { Control, Fields, Info } from "../map/header";
 import type { Store } from "../state/store";
 import { stable } from "../state/want";
-import { make, setAttribute, setText, uniqueId } from "./dom";
+import { listen, make, setAttribute, setText, uniqueId } from "./dom";
 import { button } from "./fields";
 import type { Scene } from "./scene";
 
@@ -11,14 +11,12 @@ const STEPS = 1000;
 const AUTOMATIC = "chosen for the model";
 
 /** Controls for the parameters of the method, made from what the method declares. */
-export function makeParameters(store: Store, signal: AbortSignal) {
+export function makeParameters(store: Store) {
   const body = make("div", { class: "parameters" });
   const baseline = make("img", { class: "thumb", alt: "What the method compares the picture with" });
   let madeOf = "";
   let rows: (Row & { readonly control: Control })[] = [];
-  let abort: AbortController | null = null;
-  signal.addEventListener("abort", () => abort?.abort());
-  const reset = button("Usual values", signal, () => store.choose({ parameters: usual() }));
+  const reset = button("Usual values", () => store.choose({ parameters: usual() }));
   const said = make("summary", {}, "Parameters");
   const fold = make("div", { class: "fold" }, body, reset);
   const element = make("details", { class: "step" }, said, fold);
@@ -57,16 +55,15 @@ export function makeParameters(store: Store, signal: AbortSignal) {
   }
 
   function build(controls: readonly Control[], info: Info): void {
-    abort?.abort();
-    abort = new AbortController();
-    const { signal } = abort;
+    const of = madeOf;
     rows = controls.map((control) => {
       const choose = (value: unknown) => {
         const { parameters } = store.want;
-        if (stable(parameters[control.name] ?? null) === stable(value)) return;
+        // A box that gives way to another method's may say so with a change.
+        if (of !== madeOf || stable(parameters[control.name] ?? null) === stable(value)) return;
         store.choose({ parameters: { ...usual(), ...parameters, [control.name]: value } });
       };
-      const { element, show } = rowOf(control, info, choose, signal);
+      const { element, show } = rowOf(control, info, choose);
       setAttribute(element, "title", control.text || null);
       return { control, element, show };
     });
@@ -83,23 +80,23 @@ interface Row {
   readonly show: (value: unknown, info: Info) => void;
 }
 
-function rowOf(control: Control, info: Info, choose: (value: unknown) => void, signal: AbortSignal): Row {
+function rowOf(control: Control, info: Info, choose: (value: unknown) => void): Row {
   switch (control.kind) {
     case "flag":
-      return flagRow(control, choose, signal);
+      return flagRow(control, choose);
     case "choice":
-      return selectRow(control, control.options, choose, signal);
+      return selectRow(control, control.options, choose);
     case "layer": {
       const words = Object.fromEntries(
         info.layers.map(({ name, kind, grid }) => [name, `${name} · ${kind} · ${grid[0]} × ${grid[1]}`]),
       );
-      return selectRow({ ...control, optional: true }, Object.keys(words), choose, signal, words);
+      return selectRow({ ...control, optional: true }, Object.keys(words), choose, words);
     }
     case "baseline":
-      return baselineRow(control, choose, signal);
+      return baselineRow(control, choose);
     case "integer":
     case "number":
-      return numberRow(control, choose, signal);
+      return numberRow(control, choose);
     default:
       return textRow(control);
   }
@@ -110,9 +107,9 @@ function named({ label }: Control, input: HTMLElement, ...more: HTMLElement[]): 
   return make("div", { class: "parameter" }, make("label", { for: input.id }, label), input, ...more);
 }
 
-function flagRow(control: Control, choose: (value: unknown) => void, signal: AbortSignal): Row {
+function flagRow(control: Control, choose: (value: unknown) => void): Row {
   const input = make("input", { type: "checkbox" });
-  input.addEventListener("change", () => choose(input.checked), { signal });
+  listen(input, "change", () => choose(input.checked));
   return { element: named(control, input), show: (value) => (input.checked = value === true) };
 }
 
@@ -120,7 +117,6 @@ function selectRow(
   control: Control,
   options: readonly unknown[],
   choose: (value: unknown) => void,
-  signal: AbortSignal,
   words: Record<string, string> = {},
 ): Row {
   const select = make("select");
@@ -137,7 +133,7 @@ function selectRow(
       ),
     );
   };
-  select.addEventListener("change", () => choose(listed[Number(select.value)] ?? null), { signal });
+  listen(select, "change", () => choose(listed[Number(select.value)] ?? null));
   const show = (value: unknown) => {
     list(value);
     const at = String(listed.findIndex((one) => stable(one) === stable(value)));
@@ -147,18 +143,16 @@ function selectRow(
 }
 
 /** The names there are, or a colour. */
-function baselineRow(control: Control, choose: (value: unknown) => void, signal: AbortSignal): Row {
+function baselineRow(control: Control, choose: (value: unknown) => void): Row {
   const colour = make("input", {
     type: "color",
     "aria-label": `${control.label}: a colour`,
     title: "A colour",
   });
-  colour.addEventListener(
-    "change",
-    () => choose([1, 3, 5].map((at) => Number.parseInt(colour.value.slice(at, at + 2), 16) / 255)),
-    { signal },
+  listen(colour, "change", () =>
+    choose([1, 3, 5].map((at) => Number.parseInt(colour.value.slice(at, at + 2), 16) / 255)),
   );
-  const { element, show } = selectRow(control, control.options, choose, signal);
+  const { element, show } = selectRow(control, control.options, choose);
   element.append(colour);
   return {
     element,
@@ -176,7 +170,7 @@ function baselineRow(control: Control, choose: (value: unknown) => void, signal:
   };
 }
 
-function numberRow(control: Control, choose: (value: unknown) => void, signal: AbortSignal): Row {
+function numberRow(control: Control, choose: (value: unknown) => void): Row {
   const { least, most, optional } = control;
   const whole = control.kind === "integer";
   const step = control.step ?? (whole ? 1 : null);
@@ -188,7 +182,17 @@ function numberRow(control: Control, choose: (value: unknown) => void, signal: A
     placeholder: optional ? "none" : null,
   });
   const ranged = least !== null && most !== null && step !== null && (most - least) / step <= STEPS;
-  const slider = ranged ? make("input", { type: "range", min: least, max: most, step, tabindex: -1 }) : null;
+  const slider = ranged
+    ? make("input", {
+        type: "range",
+        min: least,
+        max: most,
+        step,
+        tabindex: -1,
+        "data-filled": "before",
+        "aria-label": `${control.label}, slider`,
+      })
+    : null;
   let shown: unknown = null;
   const commit = () => {
     const value = input.valueAsNumber;
@@ -196,12 +200,13 @@ function numberRow(control: Control, choose: (value: unknown) => void, signal: A
     else if (Number.isFinite(value)) choose(bounded(whole ? Math.round(value) : value, least));
     write();
   };
-  input.addEventListener("change", commit, { signal });
+  listen(input, "change", commit);
   // Outside a form, Enter is no change to a browser.
-  input.addEventListener("keydown", (event) => event.key === "Enter" && commit(), { signal });
-  slider?.addEventListener("input", () => (input.value = number(slider.valueAsNumber)), { signal });
-  slider?.addEventListener("change", () => choose(Number(number(slider.valueAsNumber))), { signal });
-  slider?.setAttribute("aria-label", `${control.label}, slider`);
+  listen(input, "keydown", (event) => event.key === "Enter" && commit());
+  if (slider) {
+    listen(slider, "input", () => (input.value = number(slider.valueAsNumber)));
+    listen(slider, "change", () => choose(Number(number(slider.valueAsNumber))));
+  }
   const write = () => {
     const odd = shown !== null && typeof shown !== "number";
     input.value = odd || shown === null ? "" : number(shown as number);
@@ -212,7 +217,6 @@ function numberRow(control: Control, choose: (value: unknown) => void, signal: A
       slider.style.setProperty("--at", String(share));
     }
   };
-  slider?.setAttribute("data-filled", "before");
   const element = named(control, input, ...(slider ? [slider] : []));
   return {
     element,

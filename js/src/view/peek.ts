@@ -1,4 +1,5 @@
 import type { Store } from "../state/store";
+import { listen } from "./dom";
 
 const peeking = new WeakSet<Store>();
 
@@ -19,20 +20,16 @@ export function peeksWhileHeld(button: HTMLButtonElement, store: Store, signal: 
   const on = () => peek(store, true);
   const off = () => peek(store, false);
   const key = (event: KeyboardEvent) => event.key === " " || event.key === "Enter";
-  button.addEventListener(
-    "pointerdown",
-    (event) => {
-      // So that the end of the touch is told here wherever the finger is then.
-      button.setPointerCapture?.(event.pointerId);
-      on();
-    },
-    { signal },
-  );
-  for (const name of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
-    button.addEventListener(name, off, { signal });
+  listen(button, "pointerdown", (event) => {
+    // So that the end of the touch is told here wherever the finger is then.
+    button.setPointerCapture?.(event.pointerId);
+    on();
+  });
+  for (const name of ["pointerup", "pointercancel", "lostpointercapture", "blur"] as const) {
+    listen(button, name, off);
   }
-  button.addEventListener("keydown", (event) => key(event) && on(), { signal });
-  button.addEventListener("keyup", (event) => key(event) && off(), { signal });
-  button.addEventListener("contextmenu", (event) => event.preventDefault(), { signal });
+  listen(button, "keydown", (event) => key(event) && on());
+  listen(button, "keyup", (event) => key(event) && off());
+  listen(button, "contextmenu", (event) => event.preventDefault());
   signal.addEventListener("abort", off);
 }

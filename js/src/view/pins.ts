@@ -1,6 +1,6 @@
 import type { Store } from "../state/store";
 import { MOST_PINS } from "../state/traits";
-import { make, setAttribute, setText } from "./dom";
+import { listen, make, setAttribute, setText } from "./dom";
 import type { Place } from "./place";
 import { effectWord, readingOf, valueWords } from "./reading";
 import type { Scene } from "./scene";
@@ -40,12 +40,7 @@ interface Row {
 const HEADS = ["Pin", "Row", "Column", "Value", "Score", "Stronger than", ""];
 
 /** The places that were kept, and what the map says there now. */
-export function makePins(
-  store: Store,
-  signal: AbortSignal,
-  go: (place: Place) => void,
-  otherwise: HTMLElement,
-) {
+export function makePins(store: Store, go: (place: Place) => void, otherwise: HTMLElement) {
   const body = make("tbody");
   const rows: Row[] = [];
   let current: readonly Place[] = [];
@@ -96,8 +91,8 @@ export function makePins(
       const pin = current[index];
       if (pin) go(pin);
     };
-    goButton.addEventListener("click", gone, { signal: signal });
-    remove.addEventListener("click", () => removeAt(index), { signal: signal });
+    listen(goButton, "click", gone);
+    listen(remove, "click", () => removeAt(index));
     const cells = HEADS.slice(1, -1).map(() => make("td"));
     const first = make("th", { scope: "row" }, goButton);
     const element = make("tr", {}, first, ...cells, make("td", {}, remove));

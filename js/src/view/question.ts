@@ -15,17 +15,17 @@ const EXPLAINED: Record<string, string> = {
 const COMPARED = new Set(["logit", "probability", "log-probability"]);
 
 /** Which score of the class is asked about, and whether it is compared with another class. */
-export function makeQuestion(store: Store, signal: AbortSignal) {
+export function makeQuestion(store: Store) {
   const words = make("p", { class: "quiet" });
-  const versus = makeCombobox("Versus", signal, (other) => {
+  const versus = makeCombobox("Versus", (other) => {
     const { kind } = store.want.target;
     store.choose({ other, kind: COMPARED.has(kind) ? kind : "logit" });
   });
-  const nothing = button("No other", signal, () => {
+  const nothing = button("No other", () => {
     store.choose({ other: null });
     versus.focus();
   });
-  const score = makeSelect("Score", signal, (kind) =>
+  const score = makeSelect("Score", (kind) =>
     store.choose(COMPARED.has(kind) ? { kind } : { kind, other: null }),
   );
   const row = make("div", { class: "versus" }, versus.element, nothing);

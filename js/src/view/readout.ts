@@ -2,7 +2,7 @@ import { toBytes } from "../map/bytes";
 import { count, signed3 } from "../map/format";
 import { photoAt } from "./blend";
 import type { Fine } from "./detail";
-import { make, rootOf, setAttribute, setText } from "./dom";
+import { listen, make, rootOf, setAttribute, setText } from "./dom";
 import type { Place } from "./place";
 import { strongerWords, valueWords } from "./reading";
 import { type Drawn, positionIn, type Scene } from "./scene";
@@ -12,11 +12,7 @@ import { type Channels, channelName, channelsAt, places, signWords, unitExplaine
 const CHANNELS = 8;
 
 /** Numbers at the crosshair. Its height depends on the map and never on the place. */
-export function makeReadout(
-  signal: AbortSignal,
-  moved: (place: Place) => void,
-  fineAt: (place: Place) => Fine | null,
-) {
+export function makeReadout(moved: (place: Place) => void, fineAt: (place: Place) => Fine | null) {
   const rowInput = numberInput("Row");
   const columnInput = numberInput("Column");
   const swatch = make("span", { class: "swatch", "aria-hidden": "true" });
@@ -49,9 +45,9 @@ export function makeReadout(
     moved(current);
   };
   for (const input of [rowInput, columnInput]) {
-    input.addEventListener("input", read, { signal });
+    listen(input, "input", read);
     // What was typed and is no place gives way to the place that is shown.
-    input.addEventListener("change", () => restore(), { signal });
+    listen(input, "change", restore);
   }
 
   function update(scene: Scene, place: Place): void {

@@ -1,5 +1,5 @@
 import type { Store } from "../state/store";
-import { make, uniqueId } from "./dom";
+import { listen, make, uniqueId } from "./dom";
 
 export interface SliderOptions {
   readonly trait: string;
@@ -17,7 +17,6 @@ export interface SliderOptions {
 export function makeSlider(
   name: string,
   store: Store,
-  signal: AbortSignal,
   options: SliderOptions,
   says: HTMLElement,
   more: HTMLElement,
@@ -25,8 +24,8 @@ export function makeSlider(
   const { trait, steps, valueAt, filled } = options;
   const id = uniqueId("slider");
   const input = make("input", { type: "range", id, min: 0, max: steps, step: 1, "data-filled": filled });
-  input.addEventListener("input", () => store.set(trait, valueAt(input.valueAsNumber)), { signal });
-  input.addEventListener("change", () => store.save(), { signal });
+  listen(input, "input", () => store.set(trait, valueAt(input.valueAsNumber)));
+  listen(input, "change", () => store.save());
   const head = make("div", { class: "head" }, make("label", { for: id }, name), says);
   const element = make("div", { class: "slider" }, head, input, more);
 

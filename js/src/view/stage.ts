@@ -28,7 +28,7 @@ interface Shown {
 }
 
 /** The photograph, the map over it, numbers and the crosshair, each on a canvas of its own. */
-export function makeStage(store: Store, signal: AbortSignal, hovered: (place: Place) => void) {
+export function makeStage(store: Store, hovered: (place: Place) => void) {
   const element = make("div", { class: "stage", role: "img", "aria-label": "No map yet" });
   const photo = new PhotoLayer();
   const map = new MapLayer();
@@ -46,7 +46,7 @@ export function makeStage(store: Store, signal: AbortSignal, hovered: (place: Pl
     const place = current && placeIn(current.framing, point);
     if (place) hovered(place);
   };
-  followGestures(element, store, signal, at);
+  followGestures(element, store, at);
 
   function loupeIsOn(): boolean {
     return loupe.on;

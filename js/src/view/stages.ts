@@ -1,7 +1,7 @@
 import { count } from "../map/format";
 import type { Store } from "../state/store";
 import type { Fine } from "./detail";
-import { make, setAttribute, setText } from "./dom";
+import { listen, make, setAttribute, setText } from "./dom";
 import { framingOf } from "./framing";
 import { makePanels } from "./panels";
 import { peeksWhileHeld } from "./peek";
@@ -22,7 +22,7 @@ export function makeStages(store: Store, signal: AbortSignal, hovered: (place: P
   const loupe = make("button", { type: "button", class: "small", "aria-pressed": "false" }, "Loupe");
   const zoom = make("output", { class: "quiet", "data-field": "zoom", "aria-live": "off" });
   const words = make("p", { class: "quiet seen", "data-field": "seen" });
-  const stage = makeStage(store, signal, hovered);
+  const stage = makeStage(store, hovered);
   const panels = makePanels(store, signal, stage, hovered);
   const peek = make(
     "button",
@@ -30,11 +30,10 @@ export function makeStages(store: Store, signal: AbortSignal, hovered: (place: P
     "Peek",
   );
   peeksWhileHeld(peek, store, signal);
-  const act = (on: HTMLElement, action: () => void) => on.addEventListener("click", action, { signal });
-  act(inButton, () => zoomBy(store, STEP));
-  act(outButton, () => zoomBy(store, 1 / STEP));
-  act(fitButton, () => fitWhole(store));
-  act(loupe, () => toggleLoupe());
+  listen(inButton, "click", () => zoomBy(store, STEP));
+  listen(outButton, "click", () => zoomBy(store, 1 / STEP));
+  listen(fitButton, "click", () => fitWhole(store));
+  listen(loupe, "click", toggleLoupe);
   const tools = make("div", { class: "tools", role: "group", "aria-label": "Picture" });
   tools.append(outButton, fitButton, inButton, loupe, peek, zoom);
   element.append(panels.element, tools, words);
@@ -92,7 +91,7 @@ export function makeStages(store: Store, signal: AbortSignal, hovered: (place: P
         refit();
         watchPixels();
       },
-      { once: true, signal: signal },
+      { once: true, signal },
     );
   }
 

@@ -1,6 +1,6 @@
 import type { Field } from "../map/field";
 import { strongestPlaces } from "../map/places";
-import { make, setText } from "./dom";
+import { listen, make, setText } from "./dom";
 import type { Place } from "./place";
 import { effectWord, valueWords } from "./reading";
 import { placeOf, type Scene } from "./scene";
@@ -8,21 +8,21 @@ import { placeOf, type Scene } from "./scene";
 const NAMED = 5;
 
 /** The strongest places in words, each of which the crosshair can be sent to. */
-export function makeStrongest(signal: AbortSignal, go: (place: Place) => void) {
+export function makeStrongest(go: (place: Place) => void) {
   const list = make("ol");
   let current: Scene | null = null;
   let known: { field: Field; places: readonly number[] } | null = null;
   const buttons: HTMLButtonElement[] = [];
   let listed: Place[] = [];
   const element = make("details", { class: "strongest" }, make("summary", {}, "Strongest places"), list);
-  element.addEventListener("toggle", () => write(), { signal });
+  listen(element, "toggle", write);
   for (let i = 0; i < NAMED; i++) {
     const button = make("button", { type: "button", class: "go" });
     const chosen = () => {
       const place = listed[i];
       if (place) go(place);
     };
-    button.addEventListener("click", chosen, { signal });
+    listen(button, "click", chosen);
     buttons.push(button);
     list.append(make("li", { hidden: true }, button));
   }

@@ -5,16 +5,16 @@ import { button, makeSelect } from "./fields";
 import type { Scene } from "./scene";
 
 /** Which of several models and images is looked at. */
-export function makeSubjects(store: Store, signal: AbortSignal) {
+export function makeSubjects(store: Store) {
   const name = make("span", { class: "name" });
   const go = (step: number) => {
     const { images } = store.traits.catalogue;
     store.choose({ image: (store.want.image + step + images.length) % images.length });
   };
-  const modelSelect = makeSelect("Model", signal, (value) => store.choose({ model: Number(value) }));
-  const previous = button("‹", signal, () => go(-1));
+  const modelSelect = makeSelect("Model", (value) => store.choose({ model: Number(value) }));
+  const previous = button("‹", () => go(-1));
   previous.setAttribute("aria-label", "Previous image");
-  const next = button("›", signal, () => go(1));
+  const next = button("›", () => go(1));
   next.setAttribute("aria-label", "Next image");
   const imagesGroup = make("div", { class: "images", role: "group", "aria-label": "Image" });
   imagesGroup.append(previous, name, next);

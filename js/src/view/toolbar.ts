@@ -1,5 +1,5 @@
 import type { Store } from "../state/store";
-import { make } from "./dom";
+import { listen, make } from "./dom";
 import { button } from "./fields";
 import type { Scene } from "./scene";
 
@@ -46,21 +46,21 @@ const TRUTH = [
 ];
 
 /** Undo, redo, reset and help. */
-export function makeToolbar(store: Store, signal: AbortSignal) {
+export function makeToolbar(store: Store) {
   let before: HTMLElement | null = null;
-  const undo = button("Undo", signal, () => store.undo());
-  const redo = button("Redo", signal, () => store.redo());
-  const reset = button("Reset view", signal, () => {
+  const undo = button("Undo", () => store.undo());
+  const redo = button("Redo", () => store.redo());
+  const reset = button("Reset view", () => {
     for (const [name, value] of Object.entries(USUAL)) store.set(name, value);
     store.save();
   });
-  const helpButton = button("Help", signal, () => toggle());
+  const helpButton = button("Help", () => toggle());
   helpButton.setAttribute("aria-expanded", "false");
   const element = make("div", { class: "toolbar", role: "group", "aria-label": "Tools" });
   element.append(undo, redo, reset, helpButton);
   const keys = make("dl", { class: "keys" });
   for (const [key, does] of KEYS) keys.append(make("dt", {}, key), make("dd", {}, does));
-  const close = button("Close", signal, () => toggle(false));
+  const close = button("Close", () => toggle(false));
   const help = make("section", { class: "help", hidden: true, tabindex: -1, "aria-label": "Help" });
   help.append(
     make("h3", {}, make("strong", {}, "What a map is")),
@@ -69,15 +69,11 @@ export function makeToolbar(store: Store, signal: AbortSignal) {
     keys,
     close,
   );
-  help.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.key !== "Escape") return;
-      toggle(false);
-      event.stopPropagation();
-    },
-    { signal },
-  );
+  listen(help, "keydown", (event) => {
+    if (event.key !== "Escape") return;
+    toggle(false);
+    event.stopPropagation();
+  });
 
   /** The focus goes into the help, and back to where it was. */
   function toggle(open = help.hidden === true): void {

@@ -8,7 +8,7 @@ import { makeCompare } from "./comparison";
 import { makeControls } from "./controls";
 import { crosshairButton } from "./crosshair";
 import { crosshairKeys } from "./crosskeys";
-import { make, oncePerFrame, setAttribute } from "./dom";
+import { listen, make, oncePerFrame, setAttribute } from "./dom";
 import { makeHeader } from "./header";
 import { guardKeys } from "./keys";
 import { makeLooks } from "./looks";
@@ -61,39 +61,39 @@ function makeView(store: Store, signal: AbortSignal) {
   const announcer = makeAnnouncer(signal);
   const redraw = oncePerFrame(signal, frame);
   const read = oncePerFrame(signal, readFrame);
-  const notices = makeNotices(store, signal, () => classes.focus());
+  const notices = makeNotices(store, () => classes.focus());
   const stage = makeStages(store, signal, (place) => {
     hover = place;
     read();
   });
   holdPlaces();
-  const bar = makeBar(store, signal);
+  const bar = makeBar(store);
   const go = (place: Place) => {
     moved(place);
     reveal(store, place);
     announcer.say(() => readout.words());
   };
-  const readout = makeReadout(signal, go, (place) => stage.fineAt(place));
+  const readout = makeReadout(go, (place) => stage.fineAt(place));
   const [crosshair, help] = crosshairButton();
   const pin = make("button", { type: "button", class: "small", title: "Keep this place in the list" }, "Pin");
   const keep = () => {
     const words = current && pinPlace(store, whereIn(current));
     if (words) announcer.say(() => words);
   };
-  pin.addEventListener("click", keep, { signal });
+  listen(pin, "click", keep);
   const size = () => current?.size ?? ([1, 1] as const);
   const place = () => (current ? whereIn(current) : { row: 0, column: 0 });
-  const pins = makePins(store, signal, go, pin);
-  const strongest = makeStrongest(signal, go);
-  const controls = makeControls(store, signal);
-  const classes = makeClasses(store, signal);
-  const methods = makeMethods(store, signal);
-  const subjects = makeSubjects(store, signal);
-  const question = makeQuestion(store, signal);
-  const parameters = makeParameters(store, signal);
-  const looks = makeLooks(store, signal);
-  const compare = makeCompare(store, signal);
-  const toolbar = makeToolbar(store, signal);
+  const pins = makePins(store, go, pin);
+  const strongest = makeStrongest(go);
+  const controls = makeControls(store);
+  const classes = makeClasses(store);
+  const methods = makeMethods(store);
+  const subjects = makeSubjects(store);
+  const question = makeQuestion(store);
+  const parameters = makeParameters(store);
+  const looks = makeLooks(store);
+  const compare = makeCompare(store);
+  const toolbar = makeToolbar(store);
   crosshairKeys(
     crosshair,
     store,
@@ -216,15 +216,11 @@ function makeView(store: Store, signal: AbortSignal) {
       hover = null;
       read();
     };
-    element.addEventListener(
-      "click",
-      (event) => {
-        if (over(event) && hover) held = hover;
-      },
-      { signal: signal },
-    );
-    element.addEventListener("pointerover", (event) => over(event) || leave(), { signal: signal });
-    element.addEventListener("pointerleave", leave, { signal: signal });
+    listen(element, "click", (event) => {
+      if (over(event) && hover) held = hover;
+    });
+    listen(element, "pointerover", (event) => over(event) || leave());
+    listen(element, "pointerleave", leave);
   }
 
   function moved(place: Place): void {
