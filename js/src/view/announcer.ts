@@ -5,7 +5,7 @@ const PAUSE = 1000;
 
 /** A live region that speaks at most once a second, and then of what is so by then. */
 export function makeAnnouncer(signal: AbortSignal) {
-  const element = make("div", { class: "spoken", "aria-live": "polite", role: "status" });
+  const element = make("div.spoken", { "aria-live": "polite", role: "status" });
   let next: (() => string) | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
   signal.addEventListener("abort", () => timer !== null && clearTimeout(timer));

@@ -30,12 +30,12 @@ const NOWHERE: Axis = { bend: 0, end: 0 };
  * each, and handles for both.
  */
 export function makeBar(store: Store) {
-  const canvas = make("canvas", { class: "bar", width: WIDTH, height: 1, "aria-hidden": "true" });
+  const canvas = make("canvas.bar", { width: WIDTH, height: 1, "aria-hidden": "true" });
   const histogram = makeHistogram();
-  const cuts = [0, 1].map(() => make("span", { class: "cut", hidden: true }));
-  const levels = [0, 1].map(() => make("span", { class: "level", hidden: true }));
+  const cuts = [0, 1].map(() => make("span.cut", { hidden: true }));
+  const levels = [0, 1].map(() => make("span.level", { hidden: true }));
   const ticks = makeTicks();
-  const words = make("p", { class: "quiet scale" });
+  const words = make("p.quiet.scale");
   let current: Scene | null = null;
   let shownAxis = NOWHERE;
   let drawnAs = "";
@@ -51,10 +51,10 @@ export function makeBar(store: Store) {
     },
     done,
   });
-  const strip = make("div", { class: "strip" });
+  const strip = make("div.strip");
   strip.append(histogram.element, canvas, ...levels, ...cuts);
   strip.append(...threshold.elements, ...clip.elements);
-  const element = make("div", { class: "colourbar", role: "group", "aria-label": "Colour bar" });
+  const element = make("div.colourbar", { role: "group", "aria-label": "Colour bar" });
   element.append(strip, ticks.element, words);
 
   function forget(): void {

@@ -11,7 +11,7 @@ export function makeBeside() {
   let builtAs = "";
   let cells: HTMLElement[][] = [];
   // Wider than there is room for, it is scrolled, also by keys.
-  const element = make("div", { class: "beside", hidden: true, tabindex: 0, role: "group" });
+  const element = make("div.beside", { hidden: true, tabindex: 0, role: "group" });
   setAttribute(element, "aria-label", "Panels");
   element.append(table);
 
@@ -44,13 +44,13 @@ export function makeBeside() {
     builtAs = shape;
     const heads = ["Crosshair", ...Array.from({ length: pins }, (_, i) => `Pin ${i + 1}`)];
     const rank = "The value there, and the share of the places that are weaker";
-    const top = make("tr", {}, make("th", { scope: "col" }, "Panel"));
+    const top = make("tr", make("th", { scope: "col" }, "Panel"));
     top.append(...heads.map((head) => make("th", { scope: "col", title: rank }, head)));
-    cells = titles.map(() => heads.map(() => make("td", {}, make("span"), make("span", { class: "quiet" }))));
+    cells = titles.map(() => heads.map(() => make("td", make("span"), make("span.quiet"))));
     const rows = titles.map((title, i) =>
-      make("tr", {}, make("th", { scope: "row", title }, title), ...cells[i]!),
+      make("tr", make("th", { scope: "row", title }, title), ...cells[i]!),
     );
-    table.replaceChildren(make("thead", {}, top), make("tbody", {}, ...rows));
+    table.replaceChildren(make("thead", top), make("tbody", ...rows));
   }
 
   return { element, update };

@@ -16,15 +16,15 @@ interface Row {
 
 /** The most probable classes, those that were looked at last, and a search over all. */
 export function makeClasses(store: Store) {
-  const list = make("ul", { class: "classes", "aria-label": "Classes" });
-  const rest = make("p", { class: "quiet rest" }, NO_KERNEL);
+  const list = make("ul.classes", { "aria-label": "Classes" });
+  const rest = make("p.quiet.rest", NO_KERNEL);
   const buttons = new Map<number, HTMLButtonElement>();
   const combobox = makeCombobox("Class", (index) => store.choose({ index }));
   listen(list, "click", (event) => {
     const button = (event.target as Element).closest("button");
     if (button) store.choose({ index: Number(button.dataset.index) });
   });
-  const element = make("div", { class: "choose" }, combobox.element, list, rest);
+  const element = make("div.choose", combobox.element, list, rest);
 
   function focus(): void {
     combobox.focus();
@@ -70,7 +70,7 @@ export function makeClasses(store: Store) {
     for (const index of now) buttons.set(index, known.get(index) ?? rowButton(index));
     for (const [index, button] of known) if (!buttons.has(index)) button.parentElement?.remove();
     [...buttons.values()].forEach((button, at) => {
-      const item = button.parentElement ?? make("li", {}, button);
+      const item = button.parentElement ?? make("li", button);
       if (list.children[at] !== item) list.insertBefore(item, list.children[at] ?? null);
     });
   }
@@ -81,11 +81,11 @@ export function makeClasses(store: Store) {
 function rowButton(index: number): HTMLButtonElement {
   return make(
     "button",
-    { type: "button", "data-index": index },
-    make("span", { class: "name" }),
-    make("span", { class: "meter", "aria-hidden": "true" }),
-    make("span", { class: "number" }),
-    make("span", { class: "quiet busy" }),
+    { "data-index": index },
+    make("span.name"),
+    make("span.meter", { "aria-hidden": "true" }),
+    make("span.number"),
+    make("span.quiet.busy"),
   );
 }
 

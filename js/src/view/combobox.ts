@@ -16,7 +16,7 @@ export interface Choices {
 
 /** An editable combobox with a list (WAI-ARIA Authoring Practices), which renders few of however many labels. */
 export function makeCombobox(name: string, chosen: (index: number) => void) {
-  const more = make("p", { class: "quiet more" });
+  const more = make("p.quiet.more");
   let offered: Choices | null = null;
   let found: number[] = [];
   let active = -1;
@@ -24,7 +24,7 @@ export function makeCombobox(name: string, chosen: (index: number) => void) {
   let shownName = "";
   const id = uniqueId("combobox");
   const list = make("ul", { role: "listbox", id: `${id}-list`, "aria-label": name });
-  const popup = make("div", { class: "popup", hidden: true }, list, more);
+  const popup = make("div.popup", { hidden: true }, list, more);
   const input = make("input", {
     type: "text",
     id,
@@ -36,12 +36,7 @@ export function makeCombobox(name: string, chosen: (index: number) => void) {
     autocapitalize: "off",
     spellcheck: "false",
   });
-  const element = make(
-    "div",
-    { class: "combobox" },
-    make("label", { for: id }, name),
-    make("div", { class: "box" }, input, popup),
-  );
+  const element = make("div.combobox", make("label", { for: id }, name), make("div.box", input, popup));
   listen(input, "click", () => {
     select();
     show(true);
@@ -105,7 +100,7 @@ export function makeCombobox(name: string, chosen: (index: number) => void) {
 
   function option(index: number, at: number): HTMLElement {
     const { labels, can } = offered!;
-    const name = make("span", { class: "name" }, shorten(labels.name(index), 200));
+    const name = make("span.name", shorten(labels.name(index), 200));
     return make(
       "li",
       {
@@ -117,7 +112,7 @@ export function makeCombobox(name: string, chosen: (index: number) => void) {
         "aria-disabled": can(index) ? null : "true",
       },
       name,
-      make("span", { class: "quiet" }, String(index)),
+      make("span.quiet", String(index)),
     );
   }
 

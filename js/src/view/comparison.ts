@@ -10,7 +10,7 @@ const METHODS = ["gradient", "input-x-gradient", "smoothgrad", "integrated-gradi
 
 /** Puts further maps beside the one that is shown. */
 export function makeCompare(store: Store) {
-  const words = make("p", { class: "quiet" });
+  const words = make("p.quiet");
   const { traits } = store;
   const all = (number: number, change: (at: number) => Change) =>
     Array.from({ length: number }, (_, at) => store.like(change(at)));
@@ -21,7 +21,7 @@ export function makeCompare(store: Store) {
   const imagesButton = add("All images", () => all(traits.catalogue.images.length, (image) => ({ image })));
   const modelsButton = add("All models", () => all(traits.catalogue.models.length, (model) => ({ model })));
   const clear = button("Clear", () => put([]));
-  const row = make("div", { class: "buttons" });
+  const row = make("div.buttons");
   row.append(
     add("This map", () => [store.want]),
     classesButton,

@@ -37,9 +37,9 @@ export function makeControls(store: Store) {
   const areaOutput = make("output", { "data-field": "area", "aria-live": "off" });
   const massOutput = make("output", { "data-field": "mass", "aria-live": "off" });
   const opacityOutput = make("output", { "data-field": "opacity", "aria-live": "off" });
-  const grey = make("p", { class: "quiet" });
-  const exact = make("span", { class: "exact" }, typed, "%");
-  const kept = make("p", { class: "quiet kept" }, areaOutput, massOutput);
+  const grey = make("p.quiet");
+  const exact = make("span.exact", typed, "%");
+  const kept = make("p.quiet.kept", areaOutput, massOutput);
   const thresholdSlider = makeSlider("Threshold", store, THRESHOLD, exact, kept);
   const opacitySlider = makeSlider("Opacity", store, OPACITY, opacityOutput, grey);
   listen(typed, "input", () => {
@@ -52,8 +52,8 @@ export function makeControls(store: Store) {
     store.save();
   });
   const element = make(
-    "div",
-    { class: "controls", role: "group", "aria-label": "View" },
+    "div.controls",
+    { role: "group", "aria-label": "View" },
     sign(store),
     thresholdSlider.element,
     opacitySlider.element,
@@ -81,7 +81,7 @@ export function makeControls(store: Store) {
 
   function sign(store: Store): HTMLElement {
     const name = uniqueId("sign");
-    const options = make("div", { class: "options" });
+    const options = make("div.options");
     for (const [sign, says] of [
       ["absolute", "How strongly the score depends on each place"],
       ["signed", "Where more would raise the score, and where it would lower it"],
@@ -94,9 +94,9 @@ export function makeControls(store: Store) {
         store.save();
       });
       signs[sign] = radio;
-      options.append(make("label", {}, radio, make("span", {}, sign)));
+      options.append(make("label", radio, make("span", sign)));
     }
-    return make("fieldset", { class: "sign" }, make("legend", {}, "Sign"), options);
+    return make("fieldset.sign", make("legend", "Sign"), options);
   }
 
   return { element, update };

@@ -29,7 +29,7 @@ export function crosshairButton(): readonly [HTMLButtonElement, HTMLElement] {
   const id = uniqueId("crosshair");
   const help =
     "While this has the focus, arrow keys move the crosshair, with Shift by ten; p pins it; ? lists all keys.";
-  const button = make("button", { type: "button", class: "small", title: help, "aria-describedby": id });
+  const button = make("button.small", { title: help, "aria-describedby": id });
   button.append("Crosshair");
   return [button, make("span", { id, hidden: true }, help)];
 }

@@ -1,16 +1,32 @@
 type Child = Node | string | null | undefined;
 type Attributes = Record<string, string | number | boolean | null | undefined>;
 
-/** An element with attributes and children. Strings become text, never markup: labels come from anywhere. */
-export function make<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  attributes: Attributes = {},
-  ...children: Child[]
-): HTMLElementTagNameMap[K] {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) setAttribute(element, name, value);
-  for (const child of children) if (child) element.append(child);
-  return element;
+/** The element that a text such as "p.quiet.line" makes. */
+type Made<S extends string> = S extends `${infer Tag}.${string}`
+  ? Made<Tag>
+  : S extends Tags
+    ? HTMLElementTagNameMap[S]
+    : never;
+type Tags = keyof HTMLElementTagNameMap;
+
+/**
+ * An element from its tag and classes, "p.quiet.line", its attributes, and its children. Strings become text, never markup:
+ * labels come from anywhere. No button of ours sends a form.
+ */
+export function make<S extends Tags | `${Tags}.${string}`>(
+  spec: S,
+  ...parts: (Child | Attributes)[]
+): Made<S> {
+  const [tag, ...classes] = spec.split(".");
+  const element = document.createElement(tag!);
+  if (tag === "button") setAttribute(element, "type", tag);
+  if (classes.length > 0) element.className = classes.join(" ");
+  for (const part of parts) {
+    if (typeof part === "string" || part instanceof Node) {
+      if (part) element.append(part);
+    } else for (const [name, value] of Object.entries(part ?? {})) setAttribute(element, name, value);
+  }
+  return element as Made<S>;
 }
 
 /** Listens to an element of ours until it is gone: it goes with the view, and what it hears with it. */

@@ -8,10 +8,10 @@ export function makeHeader() {
   const lead = make("span");
   const label = make("strong", { "data-field": "prediction" });
   const probability = make("span", { "data-field": "probability" });
-  const model = make("p", { class: "quiet model" });
-  const notes = make("ul", { class: "notes", "aria-label": "Notes" });
-  const says = make("p", { class: "says" }, lead, label, probability);
-  const element = make("header", {}, says, model, notes);
+  const model = make("p.quiet.model");
+  const notes = make("ul.notes", { "aria-label": "Notes" });
+  const says = make("p.says", lead, label, probability);
+  const element = make("header", says, model, notes);
 
   function update({ info, labels }: Scene): void {
     const [best] = info.prediction;
@@ -27,7 +27,7 @@ export function makeHeader() {
     notes.hidden = info.notes.length === 0;
     const said = [...notes.children].map((one) => one.textContent).join("\n");
     if (said !== info.notes.join("\n")) {
-      notes.replaceChildren(...info.notes.map((note) => make("li", {}, note)));
+      notes.replaceChildren(...info.notes.map((note) => make("li", note)));
     }
   }
 

@@ -10,14 +10,14 @@ const HEIGHT = 100;
 /** How many values there are of each strength, over the colours they have. */
 export function makeHistogram() {
   const path = document.createElementNS(SVG, "path");
-  const hidden = make("span", { class: "hides", hidden: true });
-  const bend = [0, 1].map(() => make("span", { class: "bend", hidden: true }));
+  const hidden = make("span.hides", { hidden: true });
+  const bend = [0, 1].map(() => make("span.bend", { hidden: true }));
   let drawn: { field: Field; axis: Axis } | null = null;
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", `0 0 ${BINS} ${HEIGHT}`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.append(path);
-  const element = make("div", { class: "histogram", "aria-hidden": "true" });
+  const element = make("div.histogram", { "aria-hidden": "true" });
   element.append(svg, hidden, ...bend);
 
   /** `cut` is the magnitude below which values are hidden; 0 where none is. */

@@ -51,7 +51,7 @@ export function makeLooks(store: Store) {
       filled: "before",
     },
     clipped,
-    make("p", { class: "quiet" }, "Values beyond this percentile have the colour of the end."),
+    make("p.quiet", "Values beyond this percentile have the colour of the end."),
   );
   const colormapSelect = makeSelect("Colormap", (value) => put("colormap", value));
   const channelsSelect = makeSelect("Channels", (value) => put("reduction", value));

@@ -9,7 +9,7 @@ const SIDE = 15;
 
 /** The pixels about the crosshair, enlarged, in a corner away from it. */
 export function makeLoupe() {
-  const element = make("div", { class: "loupe", hidden: true });
+  const element = make("div.loupe", { hidden: true });
   const canvas = make("canvas", { "data-layer": "loupe" });
   const surface = new Surface(canvas);
   let visible = false;

@@ -5,11 +5,11 @@ import type { Scene } from "./scene";
 /** Which method makes the map: the menu that Python's registry of methods gives. */
 export function makeMethods(store: Store) {
   const select = make("select", { id: uniqueId("method") });
-  const summaryLine = make("p", { class: "quiet" });
+  const summaryLine = make("p.quiet");
   let listedAs = "";
   listen(select, "change", () => store.choose({ method: select.value }));
   const label = make("label", { for: select.id }, "Method");
-  const element = make("div", { class: "method" }, label, select, summaryLine);
+  const element = make("div.method", label, select, summaryLine);
 
   function update({ store, drawn }: Scene): void {
     const own = drawn?.header.method;

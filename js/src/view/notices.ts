@@ -8,17 +8,17 @@ import type { Scene } from "./scene";
 export function makeNotices(store: Store, leave: () => void) {
   const subjectPart = make("strong", { "data-field": "subject" });
   const aboutPart = make("span", { "data-field": "about" });
-  const title = make("h3", { class: "title" }, subjectPart, aboutPart);
-  const lineText = make("p", { class: "quiet line", "data-field": "state" });
-  const alert = make("p", { class: "alert", role: "alert" });
-  const stopButton = make("button", { type: "button", class: "small" }, "Stop");
-  const againButton = make("button", { type: "button", class: "small" }, "Go on");
+  const title = make("h3.title", subjectPart, aboutPart);
+  const lineText = make("p.quiet.line", { "data-field": "state" });
+  const alert = make("p.alert", { role: "alert" });
+  const stopButton = make("button.small", "Stop");
+  const againButton = make("button.small", "Go on");
   const sentence = make("p");
   const traceback = make("pre", { tabindex: 0, role: "region", "aria-label": "Traceback" });
-  const details = make("details", {}, make("summary", { class: "small" }, "Traceback"));
+  const details = make("details", make("summary.small", "Traceback"));
   listen(stopButton, "click", () => store.stop());
   listen(againButton, "click", () => store.goOn());
-  details.append(make("div", { class: "sheet" }, sentence, traceback));
+  details.append(make("div.sheet", sentence, traceback));
   listen(details, "toggle", () => {
     // The last line of a traceback says what happened.
     traceback.scrollTop = traceback.scrollHeight;
@@ -28,8 +28,8 @@ export function makeNotices(store: Store, leave: () => void) {
     details.open = false;
     details.querySelector("summary")?.focus();
   });
-  const row = make("div", { class: "row" }, lineText, alert, stopButton, againButton, details);
-  const element = make("div", { class: "notices" }, title, row);
+  const row = make("div.row", lineText, alert, stopButton, againButton, details);
+  const element = make("div.notices", title, row);
 
   function update({ notice, drawn }: Scene): void {
     const { subject, about, line, hint, stop, again, trouble } = notice;

@@ -12,9 +12,9 @@ import { keptWords } from "./words";
 
 /** The shown map's stage and, beside it, those of further maps: one zoom, one crosshair, one sentence on how they agree. */
 export function makePanels(store: Store, signal: AbortSignal, shown: Stage, hovered: (place: Place) => void) {
-  const element = make("div", { class: "panels" });
-  const grid = make("div", { class: "grid" });
-  const overall = make("p", { class: "overall", "data-field": "agreement" });
+  const element = make("div.panels");
+  const grid = make("div.grid");
+  const overall = make("p.overall", { "data-field": "agreement" });
   const frames = new Map<string, Further>();
   let current: Scene | null = null;
   let asked = false;
@@ -112,9 +112,9 @@ export function makePanels(store: Store, signal: AbortSignal, shown: Stage, hove
 
 /** A stage with a title and a line below it. */
 function makeFrame(stage: Stage) {
-  const element = make("div", { class: "panel" });
-  const heading = make("p", { class: "panel-head" });
-  const below = make("p", { class: "quiet panel-line" });
+  const element = make("div.panel");
+  const heading = make("p.panel-head");
+  const below = make("p.quiet.panel-line");
   element.append(heading, stage.element, below);
 
   function say(title: string, line: string): void {
@@ -140,11 +140,11 @@ function makeFurther(
   hovered: (place: Place, size: Scene["size"]) => void,
   removed: (index: number) => void,
 ) {
-  const element = make("div", { class: "panel", role: "group" });
+  const element = make("div.panel", { role: "group" });
   let index = 0;
-  const heading = make("button", { type: "button", class: "panel-title" });
-  const removeButton = make("button", { type: "button", class: "small remove" }, "×");
-  const below = make("p", { class: "quiet panel-line" });
+  const heading = make("button.panel-title");
+  const removeButton = make("button.small.remove", "×");
+  const below = make("p.quiet.panel-line");
   let ownSize: Scene["size"] = [1, 1];
   const stage = makeStage(store, (place) => hovered(place, ownSize));
   listen(heading, "click", () => showPanel(store, index));
@@ -152,7 +152,7 @@ function makeFurther(
     removePanel(store, index);
     removed(index);
   });
-  element.append(make("div", { class: "panel-head" }, heading, removeButton), stage.element, below);
+  element.append(make("div.panel-head", heading, removeButton), stage.element, below);
 
   function update(
     scene: Scene,

@@ -12,14 +12,14 @@ const AUTOMATIC = "chosen for the model";
 
 /** Controls for the parameters of the method, made from what the method declares. */
 export function makeParameters(store: Store) {
-  const body = make("div", { class: "parameters" });
-  const baseline = make("img", { class: "thumb", alt: "What the method compares the picture with" });
+  const body = make("div.parameters");
+  const baseline = make("img.thumb", { alt: "What the method compares the picture with" });
   let madeOf = "";
   let rows: (Row & { readonly control: Control })[] = [];
   const reset = button("Usual values", () => store.choose({ parameters: usual() }));
-  const said = make("summary", {}, "Parameters");
-  const fold = make("div", { class: "fold" }, body, reset);
-  const element = make("details", { class: "step" }, said, fold);
+  const said = make("summary", "Parameters");
+  const fold = make("div.fold", body, reset);
+  const element = make("details.step", said, fold);
 
   function update(scene: Scene): void {
     const { store, info, drawn } = scene;
@@ -104,7 +104,7 @@ function rowOf(control: Control, info: Info, choose: (value: unknown) => void): 
 
 function named({ label }: Control, input: HTMLElement, ...more: HTMLElement[]): HTMLElement {
   input.id = uniqueId("parameter");
-  return make("div", { class: "parameter" }, make("label", { for: input.id }, label), input, ...more);
+  return make("div.parameter", make("label", { for: input.id }, label), input, ...more);
 }
 
 function flagRow(control: Control, choose: (value: unknown) => void): Row {
@@ -229,7 +229,7 @@ function numberRow(control: Control, choose: (value: unknown) => void): Row {
 }
 
 function textRow(control: Control): Row {
-  const output = make("output", { class: "quiet" });
+  const output = make("output.quiet");
   return { element: named(control, output), show: (value) => setText(output, brief(value)) };
 }
 

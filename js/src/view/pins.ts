@@ -45,12 +45,10 @@ export function makePins(store: Store, go: (place: Place) => void, otherwise: HT
   const rows: Row[] = [];
   let current: readonly Place[] = [];
   const heads = HEADS.map((head) =>
-    head
-      ? make("th", { scope: "col" }, head)
-      : make("th", { scope: "col" }, make("span", { class: "spoken" }, "Remove")),
+    head ? make("th", { scope: "col" }, head) : make("th", { scope: "col" }, make("span.spoken", "Remove")),
   );
-  const table = make("table", { "aria-label": "Pins" }, make("thead", {}, make("tr", {}, ...heads)), body);
-  const element = make("div", { class: "pins", hidden: true }, table);
+  const table = make("table", { "aria-label": "Pins" }, make("thead", make("tr", ...heads)), body);
+  const element = make("div.pins", { hidden: true }, table);
 
   function update(scene: Scene): void {
     const { pins } = scene.store.traits;
@@ -80,12 +78,8 @@ export function makePins(store: Store, go: (place: Place) => void, otherwise: HT
   }
 
   function row(index: number): Row {
-    const goButton = make("button", { type: "button", class: "go" }, String(index + 1));
-    const remove = make(
-      "button",
-      { type: "button", class: "go", "aria-label": `Remove pin ${index + 1}` },
-      "×",
-    );
+    const goButton = make("button.go", String(index + 1));
+    const remove = make("button.go", { "aria-label": `Remove pin ${index + 1}` }, "×");
     remove.title = `Remove pin ${index + 1}`;
     const gone = () => {
       const pin = current[index];
@@ -95,7 +89,7 @@ export function makePins(store: Store, go: (place: Place) => void, otherwise: HT
     listen(remove, "click", () => removeAt(index));
     const cells = HEADS.slice(1, -1).map(() => make("td"));
     const first = make("th", { scope: "row" }, goButton);
-    const element = make("tr", {}, first, ...cells, make("td", {}, remove));
+    const element = make("tr", first, ...cells, make("td", remove));
     body.append(element);
     return { element, go: goButton, remove, cells };
   }

@@ -16,7 +16,7 @@ const COMPARED = new Set(["logit", "probability", "log-probability"]);
 
 /** Which score of the class is asked about, and whether it is compared with another class. */
 export function makeQuestion(store: Store) {
-  const words = make("p", { class: "quiet" });
+  const words = make("p.quiet");
   const versus = makeCombobox("Versus", (other) => {
     const { kind } = store.want.target;
     store.choose({ other, kind: COMPARED.has(kind) ? kind : "logit" });
@@ -28,8 +28,8 @@ export function makeQuestion(store: Store) {
   const score = makeSelect("Score", (kind) =>
     store.choose(COMPARED.has(kind) ? { kind } : { kind, other: null }),
   );
-  const row = make("div", { class: "versus" }, versus.element, nothing);
-  const element = make("div", { class: "question" }, row, score.element, words);
+  const row = make("div.versus", versus.element, nothing);
+  const element = make("div.question", row, score.element, words);
 
   function focusVersus(): void {
     versus.focus();

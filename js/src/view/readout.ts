@@ -15,25 +15,25 @@ const CHANNELS = 8;
 export function makeReadout(moved: (place: Place) => void, fineAt: (place: Place) => Fine | null) {
   const rowInput = numberInput("Row");
   const columnInput = numberInput("Column");
-  const swatch = make("span", { class: "swatch", "aria-hidden": "true" });
+  const swatch = make("span.swatch", { "aria-hidden": "true" });
   const pixelOutput = field("pixel");
   const valueOutput = field("value");
   const unit = field("unit");
   const cell = field("cell");
   const sign = field("sign");
   const rankOutput = field("rank");
-  const channelList = make("div", { class: "channels" });
-  const more = make("span", { class: "quiet" });
+  const channelList = make("div.channels");
+  const more = make("span.quiet");
   let current: Place = { row: 0, column: 0 };
-  const pixel = make("span", { class: "pixel", title: "The pixel's colour: red, green, blue, 0 to 255" });
+  const pixel = make("span.pixel", { title: "The pixel's colour: red, green, blue, 0 to 255" });
   pixel.append(swatch, pixelOutput);
   const element = make(
-    "div",
-    { class: "readout", role: "group", "aria-label": "At the crosshair" },
-    make("div", { class: "place" }, labelled("Row", rowInput), labelled("Column", columnInput), pixel),
-    make("p", { class: "value" }, valueOutput, unit, cell),
-    make("p", { class: "does" }, sign),
-    make("p", {}, rankOutput),
+    "div.readout",
+    { role: "group", "aria-label": "At the crosshair" },
+    make("div.place", labelled("Row", rowInput), labelled("Column", columnInput), pixel),
+    make("p.value", valueOutput, unit, cell),
+    make("p.does", sign),
+    make("p", rankOutput),
     channelList,
   );
   const read = () => {
@@ -125,7 +125,7 @@ export function makeReadout(moved: (place: Place) => void, fineAt: (place: Place
     more.remove();
     while (channelList.children.length > shown) channelList.lastElementChild?.remove();
     while (channelList.children.length < shown) {
-      channelList.append(make("span", {}, make("span", { class: "quiet" }), field("channel")));
+      channelList.append(make("span", make("span.quiet"), field("channel")));
     }
     for (let c = 0; c < shown; c++) {
       const [name, number] = [...channelList.children[c]!.children];
@@ -166,7 +166,7 @@ function numberInput(name: string): HTMLInputElement {
 }
 
 function labelled(name: string, input: HTMLInputElement): HTMLLabelElement {
-  return make("label", {}, make("span", {}, name), input);
+  return make("label", make("span", name), input);
 }
 
 function write(input: HTMLInputElement, value: number): void {

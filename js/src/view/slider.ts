@@ -26,8 +26,8 @@ export function makeSlider(
   const input = make("input", { type: "range", id, min: 0, max: steps, step: 1, "data-filled": filled });
   listen(input, "input", () => store.set(trait, valueAt(input.valueAsNumber)));
   listen(input, "change", () => store.save());
-  const head = make("div", { class: "head" }, make("label", { for: id }, name), says);
-  const element = make("div", { class: "slider" }, head, input, more);
+  const head = make("div.head", make("label", { for: id }, name), says);
+  const element = make("div.slider", head, input, more);
 
   function update(value: number, words: string): void {
     const { valueAt, positionOf, steps } = options;

@@ -29,7 +29,7 @@ interface Shown {
 
 /** The photograph, the map over it, numbers and the crosshair, each on a canvas of its own. */
 export function makeStage(store: Store, hovered: (place: Place) => void) {
-  const element = make("div", { class: "stage", role: "img", "aria-label": "No map yet" });
+  const element = make("div.stage", { role: "img", "aria-label": "No map yet" });
   const photo = new PhotoLayer();
   const map = new MapLayer();
   const numbers = makeNumbers();
@@ -39,7 +39,7 @@ export function makeStage(store: Store, hovered: (place: Place) => void) {
   let shapedAs = "";
   let crosshair: Place = { row: 0, column: 0 };
   let current: Shown | null = null;
-  const layers = make("div", { class: "layers" });
+  const layers = make("div.layers");
   layers.append(photo.element, map.element, numbers.element);
   element.append(layers, cross.element, loupe.element);
   const at = (point: Point) => {

@@ -15,26 +15,22 @@ const STEP = 2;
 
 /** The map that is shown, those beside it, and the buttons under them. */
 export function makeStages(store: Store, signal: AbortSignal, hovered: (place: Place) => void) {
-  const element = make("div", { class: "stages" });
+  const element = make("div.stages");
   const inButton = button("+", "Zoom in");
   const outButton = button("\u2212", "Zoom out");
   const fitButton = button("Fit", "Fit");
-  const loupe = make("button", { type: "button", class: "small", "aria-pressed": "false" }, "Loupe");
-  const zoom = make("output", { class: "quiet", "data-field": "zoom", "aria-live": "off" });
-  const words = make("p", { class: "quiet seen", "data-field": "seen" });
+  const loupe = make("button.small", { "aria-pressed": "false" }, "Loupe");
+  const zoom = make("output.quiet", { "data-field": "zoom", "aria-live": "off" });
+  const words = make("p.quiet.seen", { "data-field": "seen" });
   const stage = makeStage(store, hovered);
   const panels = makePanels(store, signal, stage, hovered);
-  const peek = make(
-    "button",
-    { type: "button", class: "small", title: "Hold to see the photograph without the map" },
-    "Peek",
-  );
+  const peek = make("button.small", { title: "Hold to see the photograph without the map" }, "Peek");
   peeksWhileHeld(peek, store, signal);
   listen(inButton, "click", () => zoomBy(store, STEP));
   listen(outButton, "click", () => zoomBy(store, 1 / STEP));
   listen(fitButton, "click", () => fitWhole(store));
   listen(loupe, "click", toggleLoupe);
-  const tools = make("div", { class: "tools", role: "group", "aria-label": "Picture" });
+  const tools = make("div.tools", { role: "group", "aria-label": "Picture" });
   tools.append(outButton, fitButton, inButton, loupe, peek, zoom);
   element.append(panels.element, tools, words);
   watchPixels();
@@ -118,7 +114,7 @@ export function makeStages(store: Store, signal: AbortSignal, hovered: (place: P
 }
 
 function button(text: string, name: string): HTMLButtonElement {
-  return make("button", { type: "button", class: "small", "aria-label": name, title: name }, text);
+  return make("button.small", { "aria-label": name, title: name }, text);
 }
 
 function zoomWords(zoom: number): string {

@@ -14,10 +14,10 @@ export function makeStrongest(go: (place: Place) => void) {
   let known: { field: Field; places: readonly number[] } | null = null;
   const buttons: HTMLButtonElement[] = [];
   let listed: Place[] = [];
-  const element = make("details", { class: "strongest" }, make("summary", {}, "Strongest places"), list);
+  const element = make("details.strongest", make("summary", "Strongest places"), list);
   listen(element, "toggle", write);
   for (let i = 0; i < NAMED; i++) {
-    const button = make("button", { type: "button", class: "go" });
+    const button = make("button.go");
     const chosen = () => {
       const place = listed[i];
       if (place) go(place);

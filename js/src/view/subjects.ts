@@ -6,7 +6,7 @@ import type { Scene } from "./scene";
 
 /** Which of several models and images is looked at. */
 export function makeSubjects(store: Store) {
-  const name = make("span", { class: "name" });
+  const name = make("span.name");
   const go = (step: number) => {
     const { images } = store.traits.catalogue;
     store.choose({ image: (store.want.image + step + images.length) % images.length });
@@ -16,9 +16,9 @@ export function makeSubjects(store: Store) {
   previous.setAttribute("aria-label", "Previous image");
   const next = button("›", () => go(1));
   next.setAttribute("aria-label", "Next image");
-  const imagesGroup = make("div", { class: "images", role: "group", "aria-label": "Image" });
+  const imagesGroup = make("div.images", { role: "group", "aria-label": "Image" });
   imagesGroup.append(previous, name, next);
-  const element = make("div", { class: "subjects" }, modelSelect.element, imagesGroup);
+  const element = make("div.subjects", modelSelect.element, imagesGroup);
 
   function update({ store }: Scene): void {
     const { models, images } = store.traits.catalogue;

@@ -9,7 +9,7 @@ export function makeTicks() {
   const fromTick = makeTick("from");
   const middleTick = makeTick("mid");
   const toTick = makeTick("to");
-  const element = make("div", { class: "ticks" });
+  const element = make("div.ticks");
   element.append(fromTick.element, middleTick.element, toTick.element);
 
   function update(drawn: Drawn | null, axis: Axis): void {
@@ -53,7 +53,7 @@ function makeTick(place: "from" | "mid" | "to") {
   const numberPart = make("span");
   const doesPart = make("span");
   /** Left out where the widget is narrow. */
-  const what = make("span", { class: "long" });
+  const what = make("span.long");
   const words = [doesPart, what];
   const parts = place === "to" ? [...words, numberPart] : [numberPart, ...words];
   const element = make("span", { class: place }, ...parts);

@@ -56,16 +56,16 @@ export function makeToolbar(store: Store) {
   });
   const helpButton = button("Help", () => toggle());
   helpButton.setAttribute("aria-expanded", "false");
-  const element = make("div", { class: "toolbar", role: "group", "aria-label": "Tools" });
+  const element = make("div.toolbar", { role: "group", "aria-label": "Tools" });
   element.append(undo, redo, reset, helpButton);
-  const keys = make("dl", { class: "keys" });
-  for (const [key, does] of KEYS) keys.append(make("dt", {}, key), make("dd", {}, does));
+  const keys = make("dl.keys");
+  for (const [key, does] of KEYS) keys.append(make("dt", key), make("dd", does));
   const close = button("Close", () => toggle(false));
-  const help = make("section", { class: "help", hidden: true, tabindex: -1, "aria-label": "Help" });
+  const help = make("section.help", { hidden: true, tabindex: -1, "aria-label": "Help" });
   help.append(
-    make("h3", {}, make("strong", {}, "What a map is")),
-    ...TRUTH.map((one) => make("p", {}, one)),
-    make("h3", {}, make("strong", {}, "Keys, while the crosshair has the focus")),
+    make("h3", make("strong", "What a map is")),
+    ...TRUTH.map((one) => make("p", one)),
+    make("h3", make("strong", "Keys, while the crosshair has the focus")),
     keys,
     close,
   );

@@ -35,10 +35,10 @@ const CAVEAT = "A map shows what the score is sensitive to, not what caused it."
 
 /** Builds one view in `el` and keeps it right until `signal` aborts. */
 export function mount(el: HTMLElement, store: Store, signal: AbortSignal): void {
-  const host = make("div", { class: "saliency-widget", style: "display: block" });
+  const host = make("div.saliency-widget", { style: "display: block" });
   const root = host.attachShadow({ mode: "open" });
   const view = makeView(store, signal);
-  root.append(make("style", {}, css), view.element);
+  root.append(make("style", css), view.element);
   guardKeys(host, root, signal);
   followTheme(view.element, signal);
   el.append(host);
@@ -47,7 +47,7 @@ export function mount(el: HTMLElement, store: Store, signal: AbortSignal): void 
 }
 
 function makeView(store: Store, signal: AbortSignal) {
-  const element = make("div", { class: "widget", role: "group" });
+  const element = make("div.widget", { role: "group" });
   const header = makeHeader();
   const beside = makeBeside();
   let current: Scene | null = null;
@@ -75,7 +75,7 @@ function makeView(store: Store, signal: AbortSignal) {
   };
   const readout = makeReadout(go, (place) => stage.fineAt(place));
   const [crosshair, help] = crosshairButton();
-  const pin = make("button", { type: "button", class: "small", title: "Keep this place in the list" }, "Pin");
+  const pin = make("button.small", { title: "Keep this place in the list" }, "Pin");
   const keep = () => {
     const words = current && pinPlace(store, whereIn(current));
     if (words) announcer.say(() => words);
@@ -112,23 +112,22 @@ function makeView(store: Store, signal: AbortSignal) {
     },
     signal,
   );
-  const picture = make("div", { class: "picture" });
+  const picture = make("div.picture");
   picture.append(notices.element, stage.element, bar.element);
-  picture.append(make("p", { class: "caveat" }, CAVEAT), readout.element);
-  picture.append(make("div", { class: "place-tools" }, crosshair, pin, help), pins.element);
+  picture.append(make("p.caveat", CAVEAT), readout.element);
+  picture.append(make("div.place-tools", crosshair, pin, help), pins.element);
   picture.append(beside.element, strongest.element);
   const choices = make(
-    "div",
-    { class: "choices" },
+    "div.choices",
     subjects.element,
     classes.element,
     question.element,
-    make("div", { class: "by" }, methods.element, parameters.element),
+    make("div.by", methods.element, parameters.element),
     controls.element,
-    make("div", { class: "steps" }, looks.element, compare.element),
+    make("div.steps", looks.element, compare.element),
   );
-  const columns = make("div", { class: "columns" }, picture, choices);
-  const top = make("div", { class: "top" }, header.element, toolbar.element);
+  const columns = make("div.columns", picture, choices);
+  const top = make("div.top", header.element, toolbar.element);
   element.append(top, toolbar.help, columns, announcer.element);
 
   function start(): void {
