@@ -1,5 +1,6 @@
 import { cellsIn, whole } from "./enlarge";
 import type { Field } from "./field";
+import { clamp } from "./format";
 import { argsort } from "./order";
 
 const STRONGEST_PERCENT = 5;
@@ -53,7 +54,7 @@ export function agreement(first: Field, second: Field): Agreement {
   }
   if (squareA === 0 || squareB === 0) return { spearman: null, overlap: null };
   const spearman = product / Math.sqrt(squareA * squareB);
-  return { spearman: Math.max(-1, Math.min(1, spearman)), overlap: either > 0 ? shared / either : null };
+  return { spearman: clamp(spearman, -1, 1), overlap: either > 0 ? shared / either : null };
 }
 
 interface Ranked {

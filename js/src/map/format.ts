@@ -45,6 +45,16 @@ export function count(value: number): string {
     .replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/** What there is of several pieces of a text. */
+export function joined(between: string, pieces: readonly (string | undefined)[]): string {
+  return pieces.filter(Boolean).join(between);
+}
+
+/** The number, or the nearer end of what it may be. */
+export function clamp(value: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, value));
+}
+
 export function ordinal(value: number): string {
   if (!Number.isInteger(value)) return `${Number(value.toPrecision(4))}th`;
   const tens = value % 100;

@@ -1,4 +1,5 @@
 import type { Field } from "../map/field";
+import { clamp } from "../map/format";
 import { countBelow } from "../map/order";
 import type { Sign } from "../map/reduce";
 
@@ -35,7 +36,7 @@ export function positionAt({ bend, end }: Axis, magnitude: number): number {
 }
 
 export function magnitudeAt({ bend, end }: Axis, position: number): number {
-  const at = Math.max(0, Math.min(1, position));
+  const at = clamp(position, 0, 1);
   if (at === 1 || bend === end) return at * end;
   if (at <= EVEN) return (bend * at) / EVEN;
   return bend * (end / bend) ** ((at - EVEN) / (1 - EVEN));
@@ -48,7 +49,7 @@ export function alongBar(sign: Sign, position: number): readonly number[] {
 }
 
 export function fromBar(sign: Sign, along: number): number {
-  const bounded = Math.max(0, Math.min(1, along));
+  const bounded = clamp(along, 0, 1);
   if (sign === "signed") return Math.abs(2 * bounded - 1);
   return sign === "negative" ? 1 - bounded : bounded;
 }

@@ -1,5 +1,5 @@
 import { entry } from "../map/colour";
-import { number3, percent } from "../map/format";
+import { joined, number3, percent } from "../map/format";
 import type { Store } from "../state/store";
 import {
   type Axis,
@@ -156,7 +156,7 @@ function clipState({ sign, clip, store }: Scene, drawn: Drawn, axis: Axis): Hand
     position,
     value: level,
     most: axis.end,
-    words: words.filter(Boolean).join(", "),
+    words: joined(", ", words),
     rests: locked ? "The scale is locked" : "",
   };
 }
@@ -171,7 +171,7 @@ function thresholdState({ sign }: Scene, drawn: Drawn, axis: Axis, cut: number):
     position,
     value,
     most: axis.end,
-    words: [below, keptWords(drawn)].filter(Boolean).join(", "),
+    words: joined(", ", [below, keptWords(drawn)]),
     rests: "",
   };
 }

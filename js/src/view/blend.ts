@@ -1,4 +1,5 @@
 import type { Field } from "../map/field";
+import { clamp } from "../map/format";
 import { colourOf } from "../map/paint";
 import type { Place } from "./place";
 import { type Drawn, positionIn, type Scene } from "./scene";
@@ -44,7 +45,7 @@ export function mapAt(
 /** The value of a coarse map at one pixel: what `enlarge` has there, without what that keeps for the next drawing. */
 function between(field: Field, [width, height]: Scene["size"], { row, column }: Place): number {
   const along = (at: number, pixels: number, cells: number) => {
-    const from = Math.max(0, Math.min(cells - 1, ((at + 0.5) * cells) / pixels - 0.5));
+    const from = clamp(((at + 0.5) * cells) / pixels - 0.5, 0, cells - 1);
     const low = Math.floor(from);
     return [low, Math.min(cells - 1, low + 1), from - low] as const;
   };

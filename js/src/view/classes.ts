@@ -1,4 +1,4 @@
-import { percent, shorten } from "../map/format";
+import { clamp, percent, shorten } from "../map/format";
 import type { Store } from "../state/store";
 import { makeCombobox } from "./combobox";
 import { listen, make, setAttribute, setText } from "./dom";
@@ -44,7 +44,7 @@ export function makeClasses(store: Store) {
       const label = labels.distinct(row.index, row.label);
       setText(name!, shorten(label, 200));
       setAttribute(name!, "title", label.slice(0, 500));
-      meter!.style.setProperty("--share", String(Math.max(0, Math.min(1, row.probability ?? 0))));
+      meter!.style.setProperty("--share", String(clamp(row.probability ?? 0, 0, 1)));
       meter!.hidden = row.index === wanted || row.probability === null;
       setText(number!, row.probability === null ? "" : percent(100 * row.probability, true));
       number!.hidden = row.index === wanted;

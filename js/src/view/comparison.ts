@@ -34,7 +34,7 @@ export function makeCompare(store: Store) {
     modelsButton,
     clear,
   );
-  const element = fold("Compare", words, row);
+  const element = fold(make("summary", "Compare"), words, row);
 
   function update({ store, panels, info }: Scene): void {
     const { images, models } = store.traits.catalogue;

@@ -1,7 +1,8 @@
 import { percent } from "../map/format";
 import { percentAt, positionOf, STEPS } from "../map/scale";
 import type { Store } from "../state/store";
-import { listen, make, rootOf, setAttribute, setText, uniqueId } from "./dom";
+import { listen, make, output, rootOf, setAttribute, setText } from "./dom";
+import { makeRadios, type Option } from "./fields";
 import { covering, type Scene } from "./scene";
 import { makeSlider, type SliderOptions } from "./slider";
 import { areaWords, keptWords, massWords, pictureWord } from "./words";
@@ -23,9 +24,19 @@ const OPACITY: SliderOptions = {
   filled: "before",
 };
 
+const SIGNS: readonly Option[] = [
+  { value: "absolute", title: "How strongly the score depends on each place" },
+  { value: "signed", title: "Where more would raise the score, and where it would lower it" },
+  { value: "positive", title: "Only where more would raise the score" },
+  { value: "negative", title: "Only where more would lower the score" },
+].map((one) => ({ ...one, label: one.value }));
+
 /** Sign, threshold and opacity: choices of the view, which never wait for anything. */
 export function makeControls(store: Store) {
-  const signs: Record<string, HTMLInputElement> = {};
+  const signs = makeRadios("Sign", SIGNS, (sign) => {
+    store.set("sign", sign);
+    store.save();
+  });
   const typed = make("input", {
     type: "number",
     min: 0,
@@ -34,9 +45,9 @@ export function makeControls(store: Store) {
     "aria-label": "Threshold in percent",
     title: "Percent of the area that is kept, strongest first",
   });
-  const areaOutput = make("output", { "data-field": "area", "aria-live": "off" });
-  const massOutput = make("output", { "data-field": "mass", "aria-live": "off" });
-  const opacityOutput = make("output", { "data-field": "opacity", "aria-live": "off" });
+  const areaOutput = output("area");
+  const massOutput = output("mass");
+  const opacityOutput = output("opacity");
   const grey = make("p.quiet");
   const exact = make("span.exact", typed, "%");
   const kept = make("p.quiet.kept", areaOutput, massOutput);
@@ -54,14 +65,14 @@ export function makeControls(store: Store) {
   const element = make(
     "div.controls",
     { role: "group", "aria-label": "View" },
-    sign(store),
+    signs.element,
     thresholdSlider.element,
     opacitySlider.element,
   );
 
   function update(scene: Scene): void {
     const { drawn, threshold, opacity, info } = scene;
-    for (const [sign, radio] of Object.entries(signs)) radio.checked = sign === scene.sign;
+    signs.update(scene.sign);
     const area = drawn ? drawn.kept.area : threshold / 100;
     const typing = rootOf(typed).activeElement === typed;
     if (!typing && typed.valueAsNumber !== threshold) typed.value = String(threshold);
@@ -77,26 +88,6 @@ export function makeControls(store: Store) {
     setText(opacityOutput, percent(100 * opacity));
     opacitySlider.update(opacity, percent(100 * opacity));
     setText(grey, covering(scene) > 0 ? `${pictureWord(info)} in grey: colour is the map's alone` : "");
-  }
-
-  function sign(store: Store): HTMLElement {
-    const name = uniqueId("sign");
-    const options = make("div.options");
-    for (const [sign, says] of [
-      ["absolute", "How strongly the score depends on each place"],
-      ["signed", "Where more would raise the score, and where it would lower it"],
-      ["positive", "Only where more would raise the score"],
-      ["negative", "Only where more would lower the score"],
-    ] as const) {
-      const radio = make("input", { type: "radio", name, value: sign, title: says });
-      listen(radio, "change", () => {
-        store.set("sign", sign);
-        store.save();
-      });
-      signs[sign] = radio;
-      options.append(make("label", radio, make("span", sign)));
-    }
-    return make("fieldset.sign", make("legend", "Sign"), options);
   }
 
   return { element, update };

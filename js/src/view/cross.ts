@@ -1,3 +1,4 @@
+import { clamp } from "../map/format";
 import { make } from "./dom";
 import { type Framing, middleIn } from "./framing";
 import { carried, type Place } from "./place";
@@ -75,8 +76,8 @@ export function makeCross() {
       const { row, column } = carried(place, own.pixels, grid);
       const [x0, y0] = [xOf(picture.left) + column * cell[0], yOf(picture.top) + row * cell[1]];
       // A cell of which only a part is seen has the edge of what is seen for its own.
-      const inX = (at: number) => Math.max(margin, Math.min(margin + w, at));
-      const inY = (at: number) => Math.max(margin, Math.min(margin + h, at));
+      const inX = (at: number) => clamp(at, margin, margin + w);
+      const inY = (at: number) => clamp(at, margin, margin + h);
       const [left, top] = [inX(x0), inY(y0)];
       const [right, bottom] = [inX(x0 + cell[0]), inY(y0 + cell[1])];
       if (right > left && bottom > top) strokes.push(...box(left, top, right - left, bottom - top));

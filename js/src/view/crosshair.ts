@@ -1,3 +1,4 @@
+import { clamp } from "../map/format";
 import { make, uniqueId } from "./dom";
 import type { Place } from "./place";
 
@@ -20,7 +21,7 @@ export function movedBy(
   const move = MOVES[event.key];
   if (!move || event.ctrlKey || event.metaKey || event.altKey) return null;
   const by = event.shiftKey ? FAR : 1;
-  const inside = (at: number, most: number) => Math.max(0, Math.min(most - 1, at));
+  const inside = (at: number, most: number) => clamp(at, 0, most - 1);
   return { row: inside(row + by * move[0], height), column: inside(column + by * move[1], width) };
 }
 

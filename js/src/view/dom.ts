@@ -1,5 +1,5 @@
 type Child = Node | string | null | undefined;
-type Attributes = Record<string, string | number | boolean | null | undefined>;
+export type Attributes = Record<string, string | number | boolean | null | undefined>;
 
 /** The element that a text such as "p.quiet.line" makes. */
 type Made<S extends string> = S extends `${infer Tag}.${string}`
@@ -27,6 +27,11 @@ export function make<S extends Tags | `${Tags}.${string}`>(
     } else for (const [name, value] of Object.entries(part ?? {})) setAttribute(element, name, value);
   }
   return element as Made<S>;
+}
+
+/** A place for words or a number, found by its name; a screen reader says nothing of its changes: the live region does. */
+export function output(name: string): HTMLOutputElement {
+  return make("output", { "data-field": name, "aria-live": "off" });
 }
 
 /** Listens to an element of ours until it is gone: it goes with the view, and what it hears with it. */

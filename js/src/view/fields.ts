@@ -1,4 +1,4 @@
-import { listen, make, uniqueId } from "./dom";
+import { type Attributes, listen, make, uniqueId } from "./dom";
 
 export interface Option {
   readonly value: string;
@@ -32,45 +32,41 @@ export function makeSelect(name: string, chosen: (value: string) => void) {
 
 /** A row of radio buttons that looks like one control. */
 export function makeRadios(legend: string, options: readonly Option[], chosen: (value: string) => void) {
-  const radios = new Map<string, HTMLInputElement>();
   const name = uniqueId("radios");
-  const row = make("div.options");
-  for (const { value, label, title } of options) {
-    const radio = make("input", { type: "radio", name, value, title });
-    listen(radio, "change", () => chosen(value));
-    radios.set(value, radio);
-    row.append(make("label", radio, make("span", label)));
-  }
+  const radios = options.map(({ value, title }) => make("input", { type: "radio", name, value, title }));
+  const row = make(
+    "div.options",
+    ...radios.map((radio, at) => make("label", radio, make("span", options[at]!.label))),
+  );
+  listen(row, "change", (event) => chosen((event.target as HTMLInputElement).value));
   const element = make("fieldset.radios", make("legend", legend), row);
 
   function update(value: string): void {
-    for (const [own, radio] of radios) radio.checked = own === value;
+    for (const radio of radios) radio.checked = radio.value === value;
   }
 
   return { element, update };
 }
 
-export function makeCheckbox(name: string, chosen: (on: boolean) => void, title = "") {
+export function makeCheckbox(name: string, chosen: (on: boolean) => void) {
   const input = make("input", { type: "checkbox" });
   listen(input, "change", () => chosen(input.checked));
-  const element = make("label.check", { title: title || null }, input, name);
+  const element = make("label.check", input, name);
 
   function update(on: boolean): void {
-    if (input.checked !== on) input.checked = on;
+    input.checked = on;
   }
 
-  return { element, input, update };
+  return { element, update };
 }
 
 /** What is one step away: folded until it is asked for. */
-export function fold(name: string, ...children: (Node | null)[]): HTMLDetailsElement {
-  const body = make("div.fold");
-  for (const child of children) if (child) body.append(child);
-  return make("details.step", make("summary", name), body);
+export function fold(summary: HTMLElement, ...children: Node[]): HTMLDetailsElement {
+  return make("details.step", summary, make("div.fold", ...children));
 }
 
-export function button(name: string, act: () => void, title = ""): HTMLButtonElement {
-  const element = make("button.small", { title: title || null }, name);
-  listen(element, "click", act);
+export function button(name: string, act: () => void, attributes: Attributes = {}): HTMLButtonElement {
+  const element = make("button.small", attributes, name);
+  listen(element, "click", () => act());
   return element;
 }

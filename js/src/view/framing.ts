@@ -1,4 +1,4 @@
-import { count } from "../map/format";
+import { clamp, count } from "../map/format";
 import type { Info } from "../map/header";
 import type { Store } from "../state/store";
 import { originalOf } from "./original";
@@ -73,6 +73,6 @@ export function placeIn({ picture, pixels: [across, down] }: Framing, { row, col
   const y = ((row - picture.top) / picture.height) * down;
   // A point on the edge, give or take a rounding, is of the outermost pixel.
   if (x < -1e-6 || y < -1e-6 || x > across + 1e-6 || y > down + 1e-6) return null;
-  const inside = (at: number, all: number) => Math.max(0, Math.min(all - 1, Math.floor(at)));
+  const inside = (at: number, all: number) => clamp(Math.floor(at), 0, all - 1);
   return { row: inside(y, down), column: inside(x, across), exact: { row: y / down, column: x / across } };
 }

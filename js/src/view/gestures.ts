@@ -1,3 +1,4 @@
+import { clamp } from "../map/format";
 import type { Store } from "../state/store";
 import type { Viewport } from "../state/traits";
 import { listen } from "./dom";
@@ -36,7 +37,7 @@ export function followGestures(element: HTMLElement, store: Store, at: (point: P
     const lines = event.deltaMode === 1 ? 20 : event.deltaMode === 2 ? 400 : 1;
     // A pinch on a touchpad comes as a wheel with Ctrl and small steps.
     const fine = wanted && event.deltaMode === 0 && Math.abs(event.deltaY) < 40 ? 4 : 1;
-    const turned = Math.max(-DOUBLES, Math.min(DOUBLES, event.deltaY * lines * fine));
+    const turned = clamp(event.deltaY * lines * fine, -DOUBLES, DOUBLES);
     zoomAbout(store, 2 ** (-turned / DOUBLES), point);
     const changed = store.traits.viewport.zoom !== before.zoom;
     // At either end the wheel is the page's again; with Ctrl the page would be zoomed, which nobody here means.
@@ -128,7 +129,7 @@ export function followGestures(element: HTMLElement, store: Store, at: (point: P
     const box = element.getBoundingClientRect();
     if (!(box.width > 0 && box.height > 0)) return null;
     const seen = seenBy(store.traits.viewport);
-    const inside = (at: number) => Math.max(0, Math.min(1, at));
+    const inside = (at: number) => clamp(at, 0, 1);
     return {
       row: seen.top + inside((y - box.top) / box.height) * seen.height,
       column: seen.left + inside((x - box.left) / box.width) * seen.width,

@@ -1,3 +1,4 @@
+import { clamp } from "../map/format";
 import type { Sign } from "../map/reduce";
 import { fromBar } from "./axis";
 import { listen, make, setAttribute } from "./dom";
@@ -117,7 +118,7 @@ export function makeHandle(name: string, title: string, kind: string, actions: H
   }
 
   function move(position: number): boolean {
-    const changed = actions.move(Math.max(0, Math.min(1, position)));
+    const changed = actions.move(clamp(position, 0, 1));
     moved ||= changed;
     return changed;
   }

@@ -1,5 +1,5 @@
 import { DEFAULT_TABLE, tableNames } from "../map/colour";
-import { count, number3, ordinal, percent } from "../map/format";
+import { count, joined, number3, ordinal, percent } from "../map/format";
 import { type Reduction, reductionFor } from "../map/reduce";
 import { clippedPercent } from "./axis";
 import { shapeOf } from "./place";
@@ -32,7 +32,7 @@ export function scaleWords(scene: Scene, drawn: Drawn): string {
   else if (opacity < 1) parts.push(`shown at ${percent(100 * opacity)} opacity`);
   parts.push(tableWords(drawn));
   if (shapeOf(size).drawnOut) parts.push(`drawn out from ${size[0]} × ${size[1]}`);
-  return parts.filter(Boolean).join(" · ");
+  return joined(" · ", parts);
 }
 
 /** How one number was made of the channels. */
@@ -50,7 +50,7 @@ export function reducedWords({ sign, reduction, info }: Scene, drawn: Drawn): st
     parts.push(`${REDUCED[how]} ${all}`);
     if (how === "l2") parts.push("with the sign of their sum");
   }
-  return [...parts, half].filter(Boolean).join(", ");
+  return joined(", ", [...parts, half]);
 }
 
 /** Where the colours end, and whose end it is. */

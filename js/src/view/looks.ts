@@ -1,7 +1,7 @@
 import { tableNames } from "../map/colour";
 import { percent } from "../map/format";
 import type { Store } from "../state/store";
-import { make } from "./dom";
+import { make, output } from "./dom";
 import { fold, makeCheckbox, makeRadios, makeSelect, type Option } from "./fields";
 import type { Scene } from "./scene";
 import { makeSlider } from "./slider";
@@ -17,7 +17,7 @@ const CHANNELS = 16;
 
 /** How the map is looked at, beyond what is always in sight. */
 export function makeLooks(store: Store) {
-  const clipped = make("output", { "data-field": "clip", "aria-live": "off" });
+  const clipped = output("clip");
   let level = 0;
   const put = (name: string, value: unknown) => {
     store.set(name, value);
@@ -63,7 +63,7 @@ export function makeLooks(store: Store) {
   const grey = makeCheckbox("Photograph in grey", (on) => put("photo", on ? "grey" : "colour"));
   const cells = makeCheckbox("Cells as they are", (on) => put("cells", on));
   const element = fold(
-    "More of the view",
+    make("summary", "More of the view"),
     lookRadios.element,
     frameRadios.element,
     channelsSelect.element,

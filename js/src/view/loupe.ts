@@ -15,10 +15,6 @@ export function makeLoupe() {
   let visible = false;
   element.append(canvas);
 
-  function isOn(): boolean {
-    return visible;
-  }
-
   function turn(on: boolean): void {
     visible = on;
     element.hidden = !on;
@@ -57,7 +53,7 @@ export function makeLoupe() {
   return {
     element,
     get on() {
-      return isOn();
+      return visible;
     },
     turn,
     draw,

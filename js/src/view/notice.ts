@@ -1,4 +1,4 @@
-import { count, number3, percent, ratio, seconds, shorten } from "../map/format";
+import { count, joined, number3, percent, ratio, seconds, shorten } from "../map/format";
 import type { Header } from "../map/header";
 import type { Store } from "../state/store";
 import type { Trouble } from "../state/traits";
@@ -33,7 +33,7 @@ const MOST = 300;
 export function noticeOf(store: Store, drawn: Drawn | null): Notice {
   const subject = drawn ? shorten(drawn.names.subject, 120) : "No map yet";
   const progress = store.partial ? progressWords(store) : "";
-  const about = drawn ? [drawn.names.about, progress].filter(Boolean).join(", ") : "";
+  const about = drawn ? joined(", ", [drawn.names.about, progress]) : "";
   const notice = { subject, about, hint: "", old: false, stop: false, again: "", trouble: null };
   const still = drawn ? `still showing ${shorten(subject)}` : "";
   const computing = computingWords(store, drawn !== null);
@@ -131,7 +131,7 @@ function hintOf(store: Store, { header }: Drawn): string {
   const parts = [scoreExplained(header.target.kind, store.traits.info(header.model, header.image))];
   if (header.seconds !== null) parts.push(`Computed in ${seconds(header.seconds)}.`);
   parts.push(...figuresOf(header).map((one) => one.hint));
-  return parts.filter(Boolean).join(" ");
+  return joined(" ", parts);
 }
 
 function againWord({ header }: Drawn): string {

@@ -1,6 +1,7 @@
 import { shorten } from "../map/format";
 import type { Store } from "../state/store";
 import { listen, make, rootOf, setAttribute, setText } from "./dom";
+import { button } from "./fields";
 import { titleOf, troubleWords } from "./notice";
 import type { Scene } from "./scene";
 
@@ -11,13 +12,11 @@ export function makeNotices(store: Store, leave: () => void) {
   const title = make("h3.title", subjectPart, aboutPart);
   const lineText = make("p.quiet.line", { "data-field": "state" });
   const alert = make("p.alert", { role: "alert" });
-  const stopButton = make("button.small", "Stop");
-  const againButton = make("button.small", "Go on");
+  const stopButton = button("Stop", () => store.stop());
+  const againButton = button("Go on", () => store.goOn());
   const sentence = make("p");
   const traceback = make("pre", { tabindex: 0, role: "region", "aria-label": "Traceback" });
   const details = make("details", make("summary.small", "Traceback"));
-  listen(stopButton, "click", () => store.stop());
-  listen(againButton, "click", () => store.goOn());
   details.append(make("div.sheet", sentence, traceback));
   listen(details, "toggle", () => {
     // The last line of a traceback says what happened.

@@ -1,5 +1,5 @@
 import type { Agreement } from "../map/agree";
-import { number3, shorten } from "../map/format";
+import { joined, number3, shorten } from "../map/format";
 import type { Store } from "../state/store";
 import { keyOf, type Want } from "../state/want";
 import { makeAgreements } from "./agreements";
@@ -177,7 +177,7 @@ function makeFurther(
       : trouble
         ? `Could not be computed. ${shorten(trouble, 300)}`
         : waitingWords(scene, want);
-    setText(below, [state, levelWords(drawn, own), agreement].filter(Boolean).join(" · "));
+    setText(below, joined(" · ", [state, levelWords(drawn, own), agreement]));
     setAttribute(below, "data-state", drawn ? "shown" : trouble ? "trouble" : "waiting");
     stage.describe(drawn ? `${title}. Shown: ${keptWords(drawn)}.` : `${title}. ${state}`);
   }

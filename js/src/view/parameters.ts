@@ -3,7 +3,7 @@ import type { Control, Fields, Info } from "../map/header";
 import type { Store } from "../state/store";
 import { stable } from "../state/want";
 import { listen, make, setAttribute, setText, uniqueId } from "./dom";
-import { button } from "./fields";
+import { button, fold } from "./fields";
 import type { Scene } from "./scene";
 
 /** A slider has at most so many steps; what has more is typed. */
@@ -18,8 +18,7 @@ export function makeParameters(store: Store) {
   let rows: (Row & { readonly control: Control })[] = [];
   const reset = button("Usual values", () => store.choose({ parameters: usual() }));
   const said = make("summary", "Parameters");
-  const fold = make("div.fold", body, reset);
-  const element = make("details.step", said, fold);
+  const element = fold(said, body, reset);
 
   function update(scene: Scene): void {
     const { store, info, drawn } = scene;

@@ -79,8 +79,8 @@ export function makePins(store: Store, go: (place: Place) => void, otherwise: HT
 
   function row(index: number): Row {
     const goButton = make("button.go", String(index + 1));
-    const remove = make("button.go", { "aria-label": `Remove pin ${index + 1}` }, "×");
-    remove.title = `Remove pin ${index + 1}`;
+    const name = `Remove pin ${index + 1}`;
+    const remove = make("button.go", { "aria-label": name, title: name }, "×");
     const gone = () => {
       const pin = current[index];
       if (pin) go(pin);

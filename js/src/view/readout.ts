@@ -2,7 +2,7 @@ import { toBytes } from "../map/bytes";
 import { count, signed3 } from "../map/format";
 import { photoAt } from "./blend";
 import type { Fine } from "./detail";
-import { listen, make, rootOf, setAttribute, setText } from "./dom";
+import { listen, make, output, rootOf, setAttribute, setText } from "./dom";
 import type { Place } from "./place";
 import { strongerWords, valueWords } from "./reading";
 import { type Drawn, positionIn, type Scene } from "./scene";
@@ -16,12 +16,12 @@ export function makeReadout(moved: (place: Place) => void, fineAt: (place: Place
   const rowInput = numberInput("Row");
   const columnInput = numberInput("Column");
   const swatch = make("span.swatch", { "aria-hidden": "true" });
-  const pixelOutput = field("pixel");
-  const valueOutput = field("value");
-  const unit = field("unit");
-  const cell = field("cell");
-  const sign = field("sign");
-  const rankOutput = field("rank");
+  const pixelOutput = output("pixel");
+  const valueOutput = output("value");
+  const unit = output("unit");
+  const cell = output("cell");
+  const sign = output("sign");
+  const rankOutput = output("rank");
   const channelList = make("div.channels");
   const more = make("span.quiet");
   let current: Place = { row: 0, column: 0 };
@@ -125,7 +125,7 @@ export function makeReadout(moved: (place: Place) => void, fineAt: (place: Place
     more.remove();
     while (channelList.children.length > shown) channelList.lastElementChild?.remove();
     while (channelList.children.length < shown) {
-      channelList.append(make("span", make("span.quiet"), field("channel")));
+      channelList.append(make("span", make("span.quiet"), output("channel")));
     }
     for (let c = 0; c < shown; c++) {
       const [name, number] = [...channelList.children[c]!.children];
@@ -154,11 +154,6 @@ function gridWords(
   if (fine) return `row ${fine.row}, column ${fine.column} at full resolution`;
   if (coarse) return `cell ${Math.floor(at / width)}, ${at % width} of ${height} × ${width}`;
   return header.reducedFrom ? "in the reduced picture" : "";
-}
-
-function field(name: string): HTMLOutputElement {
-  // A moving pointer must not make a screen reader talk: what is to be said is said by the view's own live region.
-  return make("output", { "data-field": name, "aria-live": "off" });
 }
 
 function numberInput(name: string): HTMLInputElement {

@@ -48,15 +48,6 @@ export function makeStage(store: Store, hovered: (place: Place) => void) {
   };
   followGestures(element, store, at);
 
-  function loupeIsOn(): boolean {
-    return loupe.on;
-  }
-
-  /** The full resolution of the map where it is on display, and what of it is not here yet. */
-  function detail(): Detail | null {
-    return current?.detail ?? null;
-  }
-
   function turnLoupe(on: boolean): void {
     loupe.turn(on);
     drawMarks();
@@ -188,10 +179,11 @@ export function makeStage(store: Store, hovered: (place: Place) => void) {
   return {
     element,
     get loupe() {
-      return loupeIsOn();
+      return loupe.on;
     },
+    /** The full resolution of the map where it is on display, and what of it is not here yet. */
     get detail() {
-      return detail();
+      return current?.detail ?? null;
     },
     turnLoupe,
     forget,

@@ -1,7 +1,7 @@
-import { count } from "../map/format";
+import { count, joined } from "../map/format";
 import type { Store } from "../state/store";
-import type { Fine } from "./detail";
-import { listen, make, setAttribute, setText } from "./dom";
+import { make, setAttribute, setText } from "./dom";
+import { button } from "./fields";
 import { framingOf } from "./framing";
 import { makePanels } from "./panels";
 import { peeksWhileHeld } from "./peek";
@@ -16,20 +16,16 @@ const STEP = 2;
 /** The map that is shown, those beside it, and the buttons under them. */
 export function makeStages(store: Store, signal: AbortSignal, hovered: (place: Place) => void) {
   const element = make("div.stages");
-  const inButton = button("+", "Zoom in");
-  const outButton = button("\u2212", "Zoom out");
-  const fitButton = button("Fit", "Fit");
-  const loupe = make("button.small", { "aria-pressed": "false" }, "Loupe");
+  const inButton = tool("+", "Zoom in", () => zoomBy(store, STEP));
+  const outButton = tool("\u2212", "Zoom out", () => zoomBy(store, 1 / STEP));
+  const fitButton = tool("Fit", "Fit", () => fitWhole(store));
+  const loupe = button("Loupe", toggleLoupe, { "aria-pressed": "false" });
   const zoom = make("output.quiet", { "data-field": "zoom", "aria-live": "off" });
   const words = make("p.quiet.seen", { "data-field": "seen" });
   const stage = makeStage(store, hovered);
   const panels = makePanels(store, signal, stage, hovered);
   const peek = make("button.small", { title: "Hold to see the photograph without the map" }, "Peek");
   peeksWhileHeld(peek, store, signal);
-  listen(inButton, "click", () => zoomBy(store, STEP));
-  listen(outButton, "click", () => zoomBy(store, 1 / STEP));
-  listen(fitButton, "click", () => fitWhole(store));
-  listen(loupe, "click", toggleLoupe);
   const tools = make("div.tools", { role: "group", "aria-label": "Picture" });
   tools.append(outButton, fitButton, inButton, loupe, peek, zoom);
   element.append(panels.element, tools, words);
@@ -47,10 +43,6 @@ export function makeStages(store: Store, signal: AbortSignal, hovered: (place: P
     words.hidden = words.textContent === "";
   }
 
-  function describe(words: string): void {
-    stage.describe(words);
-  }
-
   function drawCross(place: Place): void {
     stage.drawCross(place);
     panels.drawCross(place);
@@ -60,11 +52,6 @@ export function makeStages(store: Store, signal: AbortSignal, hovered: (place: P
     const on = !stage.loupe;
     stage.turnLoupe(on);
     setAttribute(loupe, "aria-pressed", String(on));
-  }
-
-  /** The map at its full resolution at a place; null where that is not on display. */
-  function fineAt(place: Place): Fine | null {
-    return stage.fineAt(place);
   }
 
   function forget(): void {
@@ -94,7 +81,7 @@ export function makeStages(store: Store, signal: AbortSignal, hovered: (place: P
   function seenWords(scene: Scene): string {
     const { store, info, size, drawn } = scene;
     const { words } = framingOf(store, info, size);
-    return [words, drawn ? resolutionWords(scene) : ""].filter(Boolean).join(" ");
+    return joined(" ", [words, drawn ? resolutionWords(scene) : ""]);
   }
 
   /** A map that was reduced to travel is not on display as it is. */
@@ -110,11 +97,20 @@ export function makeStages(store: Store, signal: AbortSignal, hovered: (place: P
     return `On display at ${reduced}, reduced from ${full}; ${more}.`;
   }
 
-  return { element, update, describe, drawCross, toggleLoupe, fineAt, forget, fit: refit };
+  return {
+    element,
+    update,
+    describe: stage.describe,
+    drawCross,
+    toggleLoupe,
+    fineAt: stage.fineAt,
+    forget,
+    fit: refit,
+  };
 }
 
-function button(text: string, name: string): HTMLButtonElement {
-  return make("button.small", { "aria-label": name, title: name }, text);
+function tool(text: string, name: string, act: () => void): HTMLButtonElement {
+  return button(text, act, { "aria-label": name, title: name });
 }
 
 function zoomWords(zoom: number): string {

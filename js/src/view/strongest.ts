@@ -1,4 +1,5 @@
 import type { Field } from "../map/field";
+import { joined } from "../map/format";
 import { strongestPlaces } from "../map/places";
 import { listen, make, setText } from "./dom";
 import type { Place } from "./place";
@@ -64,5 +65,5 @@ export function makeStrongest(go: (place: Place) => void) {
 export function regionWords({ row, column }: Place, [width, height]: Scene["size"]): string {
   const down = ["top", "", "bottom"][Math.floor((3 * row) / height)];
   const across = ["left", "", "right"][Math.floor((3 * column) / width)];
-  return [down, across].filter(Boolean).join(" ") || "centre";
+  return joined(" ", [down, across]) || "centre";
 }

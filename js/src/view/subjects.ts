@@ -12,10 +12,8 @@ export function makeSubjects(store: Store) {
     store.choose({ image: (store.want.image + step + images.length) % images.length });
   };
   const modelSelect = makeSelect("Model", (value) => store.choose({ model: Number(value) }));
-  const previous = button("‹", () => go(-1));
-  previous.setAttribute("aria-label", "Previous image");
-  const next = button("›", () => go(1));
-  next.setAttribute("aria-label", "Next image");
+  const previous = button("‹", () => go(-1), { "aria-label": "Previous image" });
+  const next = button("›", () => go(1), { "aria-label": "Next image" });
   const imagesGroup = make("div.images", { role: "group", "aria-label": "Image" });
   imagesGroup.append(previous, name, next);
   const element = make("div.subjects", modelSelect.element, imagesGroup);

@@ -54,8 +54,7 @@ export function makeToolbar(store: Store) {
     for (const [name, value] of Object.entries(USUAL)) store.set(name, value);
     store.save();
   });
-  const helpButton = button("Help", () => toggle());
-  helpButton.setAttribute("aria-expanded", "false");
+  const helpButton = button("Help", toggle, { "aria-expanded": "false" });
   const element = make("div.toolbar", { role: "group", "aria-label": "Tools" });
   element.append(undo, redo, reset, helpButton);
   const keys = make("dl.keys");

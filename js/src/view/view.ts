@@ -1,4 +1,4 @@
-import { shorten } from "../map/format";
+import { clamp, joined, shorten } from "../map/format";
 import type { Store } from "../state/store";
 import { makeAnnouncer } from "./announcer";
 import { makeBar } from "./bar";
@@ -9,6 +9,7 @@ import { makeControls } from "./controls";
 import { crosshairButton } from "./crosshair";
 import { crosshairKeys } from "./crosskeys";
 import { listen, make, oncePerFrame, setAttribute } from "./dom";
+import { button } from "./fields";
 import { makeHeader } from "./header";
 import { guardKeys } from "./keys";
 import { makeLooks } from "./looks";
@@ -75,12 +76,11 @@ function makeView(store: Store, signal: AbortSignal) {
   };
   const readout = makeReadout(go, (place) => stage.fineAt(place));
   const [crosshair, help] = crosshairButton();
-  const pin = make("button.small", { title: "Keep this place in the list" }, "Pin");
   const keep = () => {
     const words = current && pinPlace(store, whereIn(current));
     if (words) announcer.say(() => words);
   };
-  listen(pin, "click", keep);
+  const pin = button("Pin", keep, { title: "Keep this place in the list" });
   const size = () => current?.size ?? ([1, 1] as const);
   const place = () => (current ? whereIn(current) : { row: 0, column: 0 });
   const pins = makePins(store, go, pin);
@@ -232,7 +232,7 @@ function makeView(store: Store, signal: AbortSignal) {
     const strongest = drawn && strongestPlace(drawn, size);
     const place = hover ?? held ?? strongest ?? { row: height >> 1, column: width >> 1 };
     held ??= strongest;
-    const inside = (at: number, all: number) => Math.max(0, Math.min(all - 1, at));
+    const inside = (at: number, all: number) => clamp(at, 0, all - 1);
     return { ...place, row: inside(place.row, height), column: inside(place.column, width) };
   }
 
@@ -251,7 +251,7 @@ function makeView(store: Store, signal: AbortSignal) {
 function nameOf({ info, labels }: Scene): string {
   const [best] = info.prediction;
   const says = best && shorten(labels.distinct(best.index, best.label));
-  return ["Saliency map", info.model, says].filter(Boolean).join(", ");
+  return joined(", ", ["Saliency map", info.model, says]);
 }
 
 /** The picture in words, for whoever does not see it. */
