@@ -10,7 +10,7 @@ import { crossingNames, ownNames } from "./names.mjs";
 const here = dirname(fileURLToPath(import.meta.url));
 const outfile = join(here, "..", "saliency_widget", "static", "widget.js");
 // The aim is 120,000 and 40,000, see CONTRIBUTING.md. This keeps it from growing further.
-const LIMIT = { minified: 138_500, gzip: 52_000 };
+const LIMIT = { minified: 135_000, gzip: 51_500 };
 
 const cssAsText = {
   name: "css-as-text",
