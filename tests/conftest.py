@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,9 @@ def browser() -> Iterator[Browser]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     from tests.lab import start_server
 
-    process, server = start_server(tmp_path_factory.mktemp("jupyter"))
+    # So that a cell of one line makes a widget on a model that takes no time: tests.hosts.subject.
+    path = f"{Path(__file__).parents[1]}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    process, server = start_server(tmp_path_factory.mktemp("jupyter"), {"PYTHONPATH": path})
     yield server
     server.shutdown_kernels()
     process.terminate()
@@ -58,11 +61,16 @@ def open_lab(context: BrowserContext, server: Server, request: pytest.FixtureReq
     """Open a notebook made of these sources; its kernel ends with the test."""
 
     def open_notebook(sources: list[str], kernel: str = "python3") -> Lab:
-        name = re.sub(r"\W+", "-", request.node.name)[:60] + ".ipynb"
         from tests.lab import Lab
 
+        name = notebook_of(request)
         server.write_notebook(name, sources, kernel)
         return Lab(context.new_page(), server, name)
 
     yield open_notebook
     server.shutdown_kernels()
+
+
+def notebook_of(request: pytest.FixtureRequest) -> str:
+    """A file's name for the notebook of one test."""
+    return re.sub(r"\W+", "-", request.node.name)[:60] + ".ipynb"

@@ -71,16 +71,28 @@ class Server:
         )
         urllib.request.urlopen(request, timeout=30).close()
 
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Speak to the server's own interface."""
+        request = urllib.request.Request(
+            f"{self.url}/api/{path}?token={self.token}",
+            data=None if body is None else json.dumps(body).encode(),
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def attach(self, notebook: str, kernel: str) -> None:
+        """Let a notebook use a kernel that runs already: importing torch once for all pages saves most of the time."""
+        body = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"id": kernel}}
+        self.call("POST", "sessions", body)
+
     def kernels(self) -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{self.url}/api/kernels?token={self.token}", timeout=10) as answer:
-            return json.load(answer)
+        return list(self.call("GET", "kernels"))
 
     def shutdown_kernels(self) -> None:
         for kernel in self.kernels():
-            request = urllib.request.Request(
-                f"{self.url}/api/kernels/{kernel['id']}?token={self.token}", method="DELETE"
-            )
-            urllib.request.urlopen(request, timeout=30).close()
+            self.call("DELETE", f"kernels/{kernel['id']}")
 
 
 def start_server(

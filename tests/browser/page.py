@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ from tests.lab import Lab
 MAKE = (
     'import saliency_widget as sw\nmodel = sw.demo.model()\nw = sw.SaliencyWidget(model, sw.demo.image("chelsea"))\nw'
 )
+
+# The same in no time: ten classes, and a picture of 64 x 64 pixels.
+SMALL = "import json\nimport saliency_widget as sw\nfrom tests.hosts.subject import LABELS, make\nw = make()\nw"
 
 # Run in the kernel: what the picture must be, from the engine's own numbers and Python's definitions.
 TRUTH = """
@@ -95,6 +99,7 @@ class Widget:
         self.row = root.get_by_role("spinbutton", name="Row")
         self.column = root.get_by_role("spinbutton", name="Column")
         self.picture = root.get_by_role("img").first
+        self.stage = root.locator(".stage").first
         self.canvas = root.locator("canvas[data-layer='map']")
 
     def field(self, name: str) -> Locator:
@@ -127,9 +132,31 @@ class Widget:
     def sign(self, name: str) -> None:
         self.root.get_by_role("group", name="Sign").get_by_role("radio", name=name).check(force=True)
 
+    def frames(self) -> None:
+        """Wait until what was just done is drawn."""
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def read(self) -> tuple[int, int]:
+        """Row and column that are read out."""
+        return int(self.row.input_value()), int(self.column.input_value())
+
     def wait_until_shown(self, label: str) -> None:
         """Wait until the map on display is that of this class."""
         self.root.locator(f"button[aria-pressed='true']:has([title='{label}'])").wait_for()
+
+
+def say(lab: Lab, expression: str, cell: int = 1) -> Any:
+    """Ask the kernel, when what was asked for is there."""
+    return lab.ask(cell, f'import json; w.wait(); print("JSON" + json.dumps({expression}))')
+
+
+def until(page: Page, true: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for what only the test can tell."""
+    for _ in range(int(seconds * 20)):
+        if true():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not come to that")
 
 
 def truth(lab: Lab, cell: int, target: Any = "None", sign: str = "absolute", percent: float = 100, at=(0, 0)) -> Any:

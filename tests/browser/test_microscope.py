@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
 
-from tests.browser.page import Widget, Wire
+from tests.browser.page import Widget, Wire, say, until
 from tests.lab import Lab
 
 SLOW = """
@@ -29,22 +27,6 @@ w
 """
 
 
-def say(lab: Lab, expression: str, cell: int = 1) -> Any:
-    return lab.ask(cell, f'import json; w.wait(); print("JSON" + json.dumps({expression}))')
-
-
-def until(page: Page, true: Callable[[], bool], seconds: float = 20) -> None:
-    for _ in range(int(seconds * 20)):
-        if true():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it did not come to that")
-
-
-def frames(page: Page) -> None:
-    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-
-
 def open_all(widget: Widget) -> None:
     """Unfold what is one step away."""
     for name in ("Parameters", "More of the view", "Compare"):
@@ -59,7 +41,7 @@ def test_look_photograph_map_or_both(quick: tuple[Lab, Widget], wire: Wire, look
     open_all(widget)
     wire.clear()
     widget.root.get_by_role("radio", name=look, exact=True).check(force=True)
-    frames(lab.page)
+    widget.frames()
     opacity = float(widget.canvas.first.evaluate("canvas => getComputedStyle(canvas).opacity"))
     hidden = not widget.canvas.first.is_visible()
     assert {"overlay": opacity == 0.6, "map": opacity == 1, "image": hidden or opacity == 0}[look]
@@ -78,7 +60,7 @@ def test_zoom_to_single_pixels_writes_their_numbers_and_fit_brings_all_back(
     for _ in range(20):
         lab.page.keyboard.press("+")
     lab.page.wait_for_timeout(1000)
-    frames(lab.page)
+    widget.frames()
     assert wire.requests == []
     level, row, column = say(lab, "list(w.viewport)")
     assert level > 15
@@ -124,7 +106,7 @@ def test_one_side_of_the_sign_shows_that_side_alone(quick: tuple[Lab, Widget], s
     for column in range(0, 40, 7):
         widget.row.fill("40")
         widget.column.fill(str(column))
-        frames(lab.page)
+        widget.frames()
         shown = widget.number("value")
         side = max(values[column], 0) if sign == "positive" else min(values[column], 0)
         assert shown == pytest.approx(side, abs=2e-3 * max(map(abs, values)))
@@ -238,7 +220,7 @@ def test_all_of_it_works_with_the_keyboard_alone(quick: tuple[Lab, Widget], wire
     wire.clear()
     for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
         lab.page.keyboard.press(key)
-    frames(lab.page)
+    widget.frames()
     assert [int(widget.row.input_value()), int(widget.column.input_value())] == [row + 2, column + 1]
     assert wire.comm_messages == []
     for key in ("s", "+", "+", "0", "b", "a", "d", "d", "m", "]", "]", "["):
@@ -271,7 +253,7 @@ def test_pinned_readings_stay_and_follow_the_map(quick: tuple[Lab, Widget]) -> N
     lab, widget = quick
     widget.row.fill("30")
     widget.column.fill("40")
-    frames(lab.page)
+    widget.frames()
     widget.root.get_by_role("button", name="Pin", exact=True).click()
     widget.row.fill("100")
     widget.root.get_by_role("button", name="Pin", exact=True).click()
@@ -284,7 +266,7 @@ def test_numbers_of_the_picture_are_python_s(quick: tuple[Lab, Widget]) -> None:
     lab, widget = quick
     widget.row.fill("10")
     widget.column.fill("20")
-    frames(lab.page)
+    widget.frames()
     for reduction in ("sum", "mean", "l2"):
         lab.ask(1, f"w.reduction = {reduction!r}")
         want = say(

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Error, Page
 
@@ -40,24 +38,6 @@ def write_configuration(folder: Path) -> None:
 
 def kernel_name(version: str) -> str:
     return f"ipykernel-{version}"
-
-
-def call(server: Server, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    """Speak to the server's own interface."""
-    request = urllib.request.Request(
-        f"{server.url}/api/{path}?token={server.token}",
-        data=None if body is None else json.dumps(body).encode(),
-        method=method,
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        text = answer.read()
-    return json.loads(text) if text else None
-
-
-def attach(server: Server, notebook: str, kernel: str) -> None:
-    """Let a notebook use a kernel that runs already: importing torch once for all pages saves most of the time."""
-    body = {"path": notebook, "name": notebook, "type": "notebook", "kernel": {"id": kernel}}
-    call(server, "POST", "sessions", body)
 
 
 class Notebook7(Lab):

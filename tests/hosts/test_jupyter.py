@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.page import Widget
 from tests.hosts.install import KERNELS
-from tests.hosts.server import HOSTS, Notebook7, attach, call, kernel_name
+from tests.hosts.server import HOSTS, Notebook7, kernel_name
 from tests.lab import Lab, Server
 
 MAKE = "from tests.hosts.subject import PAUSE, free, make\nw = make()\nw"
@@ -98,13 +98,13 @@ def kernels(jupyter: Server) -> Iterator[Callable[[str], Kernel]]:
 
     def end() -> None:
         for kernel in running:
-            call(jupyter, "DELETE", f"kernels/{kernel.id}")
+            jupyter.call("DELETE", f"kernels/{kernel.id}")
         running.clear()
 
     def start(version: str) -> Kernel:
         if not running or running[0].version != version:
             end()
-            started = call(jupyter, "POST", "kernels", {"name": kernel_name(version)})
+            started = jupyter.call("POST", "kernels", {"name": kernel_name(version)})
             running.append(Kernel(version, started["id"]))
         return running[0]
 
@@ -127,7 +127,7 @@ def opened(
     jupyter.write_setting("apputils-extension", "kernels-settings", {"commsOverSubshells": subshells})
     name = f"{host}-{subshells}-{version}.ipynb"
     jupyter.write_notebook(name, [MAKE, ASK, "0"], kernel_name(version))
-    attach(jupyter, name, kernel.id)
+    jupyter.attach(name, kernel.id)
     lab = HOSTS[host](context.new_page(), jupyter, name)
     if isinstance(lab, Notebook7):
         lab.set_subshells(subshells)

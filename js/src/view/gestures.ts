@@ -92,15 +92,11 @@ export function followGestures(element: HTMLElement, store: Store, at: (point: P
       begin();
       return;
     }
-    const before = begun?.viewport;
     begun = null;
     element.removeAttribute("data-panning");
     if (!dragged) return;
     dragged = false;
-    const now = store.traits.viewport;
-    if (before && (before.zoom !== now.zoom || before.row !== now.row || before.column !== now.column)) {
-      store.save();
-    }
+    store.save();
   }
 
   function hold(pointer: number): void {

@@ -219,7 +219,9 @@ function makeView(store: Store, signal: AbortSignal) {
       if (over(event) && hover) held = hover;
     });
     listen(element, "pointerover", (event) => over(event) || leave());
-    listen(element, "pointerleave", leave);
+    // A finger that is lifted leaves too, before the tap is a click. One that scrolls the page is called off.
+    listen(element, "pointerleave", (event) => event.pointerType === "touch" || leave());
+    listen(element, "pointercancel", leave);
   }
 
   function moved(place: Place): void {
