@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipywidgets import Layout
+from ipywidgets.widgets.widget import _instances
+
 from saliency_widget.attribution import Attribution
 from saliency_widget.display.cells import Between
 from saliency_widget.display.colours import table_names
@@ -134,6 +137,7 @@ class SaliencyWidget(Answering):
         self._mirroring: Mapping[str, Any] | None = None
         self._panel_keys: frozenset[str] = frozenset()
         self._ready = False
+        self._own_layout: Layout | None = None
         self._chosen: list[str] = []
         self._asked_again = False
         self._likely: frozenset[str] = frozenset()
@@ -156,6 +160,8 @@ class SaliencyWidget(Answering):
                 **kwargs,
             )
         self.on_msg(self._on_custom)
+        if not isinstance(kwargs.get("layout"), Layout):
+            self._own_layout = self.layout
         explainer = first.explainer
         likely = [self._order(explainer.resolve(one.index), first.method, explainer) for one in explainer.prediction]
         self._likely = frozenset(order.key for order in likely)
@@ -306,6 +312,10 @@ class SaliencyWidget(Answering):
             for held in ("_attributions", "_orders", "_methods"):
                 self.__dict__.get(held, {}).clear()
         super().close()
+        # Of ipywidgets' own, and never closed by it: in the page it would hold the widget, its maps and its code.
+        layout = self.__dict__.get("_own_layout")
+        if layout is not None and not any(getattr(one, "layout", None) is layout for one in list(_instances.values())):
+            layout.close()
         # The history of outputs may hold the widget for ever; it need not hold its maps. Nothing is sent any more.
         with self.pushing():
             self._maps, self._images, self._originals, self._labels = [], [], [], []

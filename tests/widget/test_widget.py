@@ -8,6 +8,7 @@ import time
 import weakref
 from typing import Any
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -354,6 +355,22 @@ def test_a_widget_that_was_closed_is_freed(make: Any, model: Small, picture: Any
     del widget
     gc.collect()
     assert gone() is None
+
+
+def test_a_closed_widget_closes_the_layout_that_was_made_for_it_and_no_other(model: Small, picture: Any) -> None:
+    given = ipywidgets.Layout(width="400px")
+    first, second, third = (
+        sw.SaliencyWidget(model, picture, preprocess="none", **more) for more in ({}, {"layout": given}, {})
+    )
+    own, shared = first.layout, third.layout
+    box = ipywidgets.HBox(layout=shared)
+    for widget in (first, second, third):
+        widget.close()
+    assert own.comm is None
+    assert given.comm is not None
+    assert shared.comm is not None, "another widget has it too"
+    for one in (box, given, shared):
+        one.close()
 
 
 def test_the_slots_hold_at_most_their_number_and_the_displayed_map_never_leaves(make: Any, picture: Any) -> None:
