@@ -118,7 +118,8 @@ def start_server(
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1"),
         *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
-        f"--ServerApp.root_dir={work}",
+        # So that a test can count what the page holds.
+        *("--LabApp.expose_app_in_browser=True", f"--ServerApp.root_dir={work}"),
     ]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,11 @@ MAKE = (
 )
 
 # The same in no time: ten classes, and a picture of 64 x 64 pixels.
-SMALL = "import json\nimport saliency_widget as sw\nfrom tests.hosts.subject import LABELS, make\nw = make()\nw"
+SMALL = """import json, os
+import saliency_widget as sw
+from tests.hosts.subject import LABELS, PAUSE, drawn, make
+w = make()
+w"""
 
 # Run in the kernel: what the picture must be, from the engine's own numbers and Python's definitions.
 TRUTH = """
@@ -119,11 +124,15 @@ class Widget:
         height, width, data = canvas.evaluate(PIXELS)
         return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4)
 
+    def drawn(self) -> str:
+        """The digest of the map's canvas, as the kernel has it of :func:`tests.hosts.subject.drawn`."""
+        return hashlib.sha256(self.pixels().tobytes()).hexdigest()
+
     def point_at(self, row: int, column: int) -> None:
         # Running another cell may have scrolled part of the picture out of sight.
-        self.root.locator(".stage").scroll_into_view_if_needed()
-        box = self.canvas.bounding_box()
-        height, width = self.canvas.evaluate("canvas => [canvas.height, canvas.width]")
+        self.stage.scroll_into_view_if_needed()
+        box = self.canvas.first.bounding_box()
+        height, width = self.canvas.first.evaluate("canvas => [canvas.height, canvas.width]")
         assert box is not None
         self.page.mouse.move(
             box["x"] + (column + 0.5) * box["width"] / width, box["y"] + (row + 0.5) * box["height"] / height
@@ -139,6 +148,12 @@ class Widget:
     def read(self) -> tuple[int, int]:
         """Row and column that are read out."""
         return int(self.row.input_value()), int(self.column.input_value())
+
+    def choose(self, label: str) -> None:
+        """Type a class and take it."""
+        self.class_box.click()
+        self.page.keyboard.type(label)
+        self.page.keyboard.press("Enter")
 
     def wait_until_shown(self, label: str) -> None:
         """Wait until the map on display is that of this class."""

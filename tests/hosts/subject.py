@@ -5,6 +5,7 @@ Imported by the kernels, so that a cell of one line makes the widget.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from typing import Any
@@ -14,6 +15,10 @@ import torch
 from torch import nn
 
 import saliency_widget as sw
+from saliency_widget.display.colours import colourise
+from saliency_widget.display.encode import decode_half, encode_half
+from saliency_widget.display.reduce import clip_level, reduce_channels, scale_to_heat
+from saliency_widget.display.threshold import keep_strongest
 
 LABELS = ["ant", "bee", "cat", "dog", "eel", "fox", "gnu", "hen", "ibis", "jay"]
 PAUSE = "SALIENCY_TESTS_PAUSE"
@@ -53,3 +58,13 @@ def free(widget: sw.SaliencyWidget, expected: int = 5, limit: float = 30.0) -> l
             return [label for label in LABELS if label not in held]
         time.sleep(0.02)
     raise TimeoutError(f"{len(held)} maps after {limit:g} s, not {expected}")
+
+
+def drawn(widget: sw.SaliencyWidget) -> str:
+    """The digest of what the page's canvas must hold, RGBA: Python's definitions of the picture."""
+    packed = encode_half(widget.attribution.values)
+    reduced = reduce_channels(decode_half(packed.data, packed.shape, packed.scale), widget.sign)
+    colours = colourise(scale_to_heat(reduced, clip_level(reduced, widget.clip)), widget.sign)
+    kept = keep_strongest(reduced, widget.threshold).mask
+    whole = np.dstack([colours, np.full(kept.shape, 255, np.uint8)])
+    return hashlib.sha256(np.where(kept[..., None], whole, 0).astype(np.uint8).tobytes()).hexdigest()

@@ -85,11 +85,6 @@ class Opened:
         self.flags[-1].touch()
         self.lab.page.wait_for_function("() => !document.body.innerText.includes('[*]')")
 
-    def choose(self, label: str) -> None:
-        self.widget.class_box.click()
-        self.lab.page.keyboard.type(label)
-        self.lab.page.keyboard.press("Enter")
-
 
 @pytest.fixture(scope="module")
 def kernels(jupyter: Server) -> Iterator[Callable[[str], Kernel]]:
@@ -153,7 +148,7 @@ def test_the_map_is_drawn(opened: Opened) -> None:
 def test_another_class_is_computed_while_the_kernel_is_idle(opened: Opened) -> None:
     label = opened.free.pop()
     before = opened.widget.pixels()
-    opened.choose(label)
+    opened.widget.choose(label)
     opened.widget.wait_until_shown(label)
     assert (opened.widget.pixels() != before).any()
 
@@ -175,7 +170,7 @@ def test_looking_goes_on_while_a_cell_runs(opened: Opened) -> None:
 def test_a_class_chosen_while_a_cell_runs_is_answered_at_once_or_at_its_end(opened: Opened) -> None:
     label = opened.free.pop()
     opened.start_busy()
-    opened.choose(label)
+    opened.widget.choose(label)
     if opened.at_once:
         opened.widget.wait_until_shown(label)
         assert opened.busy
@@ -191,7 +186,7 @@ def test_a_class_chosen_while_a_cell_runs_is_answered_at_once_or_at_its_end(open
 def test_stop_called_in_a_cell_ends_the_work_while_the_cell_runs(opened: Opened) -> None:
     lab, widget = opened.lab, opened.widget
     lab.ask(1, "os.environ[PAUSE] = '1'")
-    opened.choose(opened.free.pop())
+    opened.widget.choose(opened.free.pop())
     stop = widget.root.get_by_role("button", name="Stop")
     stop.wait_for()
     opened.start_busy("del os.environ[PAUSE]; w.stop()")
@@ -201,5 +196,5 @@ def test_stop_called_in_a_cell_ends_the_work_while_the_cell_runs(opened: Opened)
     assert (widget.pixels()[..., 3] > 0).any(), "a map is still shown"
     # And it can be asked again.
     label = lab.ask(1, "print('JSON' + json.dumps(free(w)))")[0]
-    opened.choose(label)
+    opened.widget.choose(label)
     widget.wait_until_shown(label)
