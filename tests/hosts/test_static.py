@@ -15,8 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ipywidgets
 import nbformat
 import pytest
+from ipywidgets.embed import dependency_state, embed_minimal_html
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbformat.sign import NotebookNotary
@@ -25,6 +27,7 @@ from playwright.sync_api import BrowserContext, Locator, Page
 from tests.browser.page import Widget
 from tests.hosts.cdn import Cdn
 from tests.hosts.server import HOSTS, REPOSITORY
+from tests.hosts.subject import free, make
 from tests.lab import Server
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -192,6 +195,47 @@ def test_a_page_by_ipywidgets_own_embedding_draws(executed: tuple[Any, Path], vi
     page, _, errors = visit(without_integrity(folder / "embedded.html", tmp_path / "here.html"))
     widget = check_that_it_can_be_looked_at(page.locator("body"))
     check_that_a_class_that_is_not_here_is_not_promised(widget)
+    assert errors == []
+
+
+def test_widgets_are_linked_in_a_page_that_has_no_kernel(visit: Any, tmp_path: Path) -> None:
+    both = [make(), make()]
+    for one in both:
+        free(one)
+    links = [ipywidgets.jslink(*((one, name) for one in both)) for name in ("threshold", "sign", "class_index")]
+    box = ipywidgets.HBox(both)
+    page_file = tmp_path / "linked.html"
+    state = dependency_state([box, *links], drop_defaults=False)
+    embed_minimal_html(page_file, views=[box], state=state, drop_defaults=False)
+    page, _, errors = visit(without_integrity(page_file, tmp_path / "here.html"))
+    roots = page.get_by_role("group", name="Saliency map")
+    roots.nth(1).wait_for()
+    first, second = (Widget(roots.nth(number)) for number in range(2))
+    assert (first.pixels() == second.pixels()).all()
+    # In a row, and neither over the other.
+    boxes = [one.stage.bounding_box() for one in (first, second)]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"]
+    before = first.pixels()
+    first.threshold.focus()
+    page.keyboard.press("PageUp")
+    second.sign("signed")
+    for one in (first, second):
+        one.root.get_by_role("radio", name="signed").and_(page.locator(":checked")).wait_for(state="attached")
+        assert one.threshold.input_value() == first.threshold.input_value()
+    first.frames()
+    assert (first.pixels() == second.pixels()).all()
+    assert (first.pixels() != before).any()
+    # A class whose map both have.
+    held = first.root.locator("button[data-held][aria-pressed='false'] [title]").first
+    label = held.get_attribute("title")
+    assert label
+    held.click()
+    for one in (first, second):
+        one.wait_until_shown(label)
+    first.frames()
+    assert (first.pixels() == second.pixels()).all()
     assert errors == []
 
 
