@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         SaliencyWarning,
     )
     from saliency_widget.explainer import explain, stream
+    from saliency_widget.export.embedded import read_provenance
+    from saliency_widget.export.reproduce import reproduce
     from saliency_widget.methods.blur_path import BlurIG
     from saliency_widget.methods.cam import GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, XGradCAM
     from saliency_widget.methods.channel_cam import AblationCAM, ScoreCAM
@@ -89,6 +91,8 @@ _HOME = {
     "XRAI": "saliency_widget.methods.xrai",
     "demo": "saliency_widget.models",
     "explain": "saliency_widget.explainer",
+    "read_provenance": "saliency_widget.export.embedded",
+    "reproduce": "saliency_widget.export.reproduce",
     "stream": "saliency_widget.explainer",
 }
 
@@ -137,6 +141,8 @@ __all__ = [
     "__version__",
     "demo",
     "explain",
+    "read_provenance",
+    "reproduce",
     "stream",
 ]
 

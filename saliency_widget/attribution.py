@@ -8,13 +8,13 @@ import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from saliency_widget._files import atomic_write
+from saliency_widget._plain import Frozen
 from saliency_widget.display.cells import Between, to_picture
 from saliency_widget.display.reduce import DEFAULT_CLIP, FloatMap, Reduction, Sign, check_values, heatmap
 from saliency_widget.errors import InputError
@@ -129,10 +129,10 @@ class Attribution:
         # A result is a fact: it is not changed afterwards, neither here nor through the caller's own array.
         object.__setattr__(self, "values", _frozen(values))
         object.__setattr__(self, "image", _frozen(image))
-        object.__setattr__(self, "quality", MappingProxyType(dict(self.quality)))
-        object.__setattr__(self, "provenance", MappingProxyType(dict(self.provenance)))
+        object.__setattr__(self, "quality", Frozen(self.quality))
+        object.__setattr__(self, "provenance", Frozen(self.provenance))
         extras = {name: _frozen(check_values(extra)) for name, extra in self.extras.items()}
-        object.__setattr__(self, "extras", MappingProxyType(extras))
+        object.__setattr__(self, "extras", Frozen(extras))
 
     def __repr__(self) -> str:
         channels, height, width = self.values.shape
@@ -140,11 +140,6 @@ class Attribution:
             f"<Attribution: {self.method.label}, {self.target.text} = {self.score:.4g}; "
             f"{channels} x {height} x {width}, {self.unit}>"
         )
-
-    def __getstate__(self) -> dict[str, Any]:
-        # A mapping proxy cannot be pickled; the plain dict it shows can.
-        shown = {name: dict(getattr(self, name)) for name in ("quality", "provenance", "extras")}
-        return {**self.__dict__, **shown}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

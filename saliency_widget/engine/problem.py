@@ -97,6 +97,7 @@ class Problem:
         self._run = Run(shadow, plan)
         self._logits: Tensor | None = None
         self._turn = 0
+        self._noted = (-1, "")
         self._settle_down()
         fixed = self.device == CPU
         self._chunk = ChunkSize(cpu_rows(self.pixels.numel()) if chunk is None and fixed else chunk)
@@ -158,6 +159,18 @@ class Problem:
     def snapshot(self) -> bool:
         """Whether the weights changed during the last run, which was then done on a snapshot of them."""
         return self._run.kind == "snapshot"
+
+    def note_weights(self) -> str:
+        """The hash of the weights that the open run computes with.
+
+        Asked for before the first pass it is that of the result: weights that move later lead to a snapshot, of which
+        it is made anew.
+        """
+        replica = self._run.replica
+        assert replica is not None, "a run is open"
+        if self._noted[0] != self._run.turn:
+            self._noted = (self._run.turn, self.shadow.digest(replica))
+        return self._noted[1]
 
     @property
     def provenance(self) -> dict[str, Any]:

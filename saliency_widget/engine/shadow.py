@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
+from saliency_widget.engine.content import content_of
 from saliency_widget.engine.devices import home_of, neutral
+from saliency_widget.engine.digest import weights_digest
 from saliency_widget.engine.refuse import check_model
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.sentinel import Exact, Trip
@@ -167,6 +169,21 @@ class Shadow:
         frozen.batch_statistics |= replica.batch_statistics
         return frozen
 
+    def digest(self, replica: Replica) -> str:
+        """The hash of the weights that an open replica computes with; see :mod:`saliency_widget.engine.digest`.
+
+        It is made once for each state of the weights.
+        """
+        if replica.kind == "snapshot":
+            pairs = (*replica.weights.views, *replica.weights.copies)
+            return weights_digest(self.model, {id(tensor): own for ref, own in pairs if (tensor := ref()) is not None})
+        content = content_of(self.model)
+        known = self._shared.digest
+        if known is None or known[0] != content:
+            # Of the user's own: a deep copy's are these, and a forward pass may have written into the others' copies.
+            known = self._shared.digest = (content, weights_digest(self.model))
+        return known[1]
+
     def forward(self, replica: Replica, input: Tensor, extra: Mapping[str, Any] | None = None) -> Any:
         """The output of the replica, whatever it is.
 
@@ -202,6 +219,8 @@ class _Shared:
         self.checked = False
         self.copying = False
         self.deep = False
+        # The content of the weights, and what it hashes to.
+        self.digest: tuple[Hashable, str] | None = None
 
 
 _cache: OrderedDict[int, tuple[weakref.ref[nn.Module], _Shared]] = OrderedDict()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Generator, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 
-from saliency_widget._version import __version__
 from saliency_widget.attribution import Attribution, MethodRecord, TargetRecord
 from saliency_widget.engine.content import content_of
 from saliency_widget.engine.failures import ForwardError
@@ -21,6 +20,7 @@ from saliency_widget.engine.outputs import NoScoresError
 from saliency_widget.engine.problem import Problem
 from saliency_widget.engine.shadow import Shadow, shadow_of
 from saliency_widget.errors import ModelError
+from saliency_widget.explainer.provenance import image_facts, provenance_of, run_facts
 from saliency_widget.methods.base import Estimate, Method
 from saliency_widget.methods.baselines import make_baseline, several
 from saliency_widget.models.arrays import misfit
@@ -179,6 +179,11 @@ class Explainer:
         best = torch.argsort(self.outputs[0], descending=True, stable=True)[:TOP].tolist()
         self.prediction = tuple(self.class_score(index) for index in best)
 
+    @cached_property
+    def _image_facts(self) -> dict[str, Any]:
+        # Once: a large picture takes as long to hash as a small model to run.
+        return image_facts(self.prepared)
+
     def content(self) -> Hashable:
         """What the model's weights come to now; always the same where they are not watched."""
         return content_of(self.shadow.model) if self._watch else None
@@ -303,20 +308,23 @@ class Explainer:
         # As they were when it was last predicted. If they have moved since, the map is of later ones than it says, and
         # is made again when it is asked for: that is the safe side, and all of them are read once less.
         weights = self.weights
-        estimates = method.estimates(problem)
         seconds = 0.0
-        try:
-            while True:
-                # What the consumer does between two estimates is no work of the method.
-                started = time.perf_counter()
-                estimate = next(estimates, None)
-                seconds += time.perf_counter() - started
-                if estimate is None:
-                    return
-                yield self._step(problem, targets, method, estimate, seconds, weights)
-        finally:
-            if isinstance(estimates, Generator):
-                estimates.close()
+        with problem.running():
+            # Before the first pass: weights that move after it lead to a snapshot, which is hashed anew.
+            problem.note_weights()
+            estimates = method.estimates(problem)
+            try:
+                while True:
+                    # What the consumer does between two estimates is no work of the method.
+                    started = time.perf_counter()
+                    estimate = next(estimates, None)
+                    seconds += time.perf_counter() - started
+                    if estimate is None:
+                        return
+                    yield self._step(problem, targets, method, estimate, seconds, weights)
+            finally:
+                if isinstance(estimates, Generator):
+                    estimates.close()
 
     def _step(
         self,
@@ -331,34 +339,32 @@ class Explainer:
         values = estimate.values.detach().to("cpu", torch.float32).numpy()
         extras = {name: maps.detach().to("cpu", torch.float32).numpy() for name, maps in estimate.extras.items()}
         scores = estimate.scores.detach().to("cpu", torch.float64).tolist()
-        provenance = {
-            "model": self.model_name,
-            "preprocess": self.prepared.source,
-            **problem.provenance,
-            "seconds": round(seconds, 4),
-            "versions": _versions(),
-        }
         # Of the weights that made the map: the prediction may be of earlier ones.
         seen = None if problem.seen is None else problem.seen[None].to("cpu", torch.float64)
         record = MethodRecord(method.name, method.label, method.parameters())
-        attributions = tuple(
-            Attribution(
-                values=values[k],
-                image=self.prepared.picture,
-                target=_record(target),
-                method=record,
-                score=scores[k],
-                unit=method.unit.format(score=target.unit, variable=self.prepared.variable),
-                probability=target.probability(self.outputs if seen is None else seen),
-                channels=self.prepared.channels if len(values[k]) == len(self.prepared.channels) else ("map",),
-                quality={**_state(values[k], scores[k]), **estimate.quality[k]},
-                provenance=provenance,
-                extras={name: maps[k] for name, maps in extras.items()},
+        common = run_facts(self.shadow.model, self._image_facts, self.prepared.source, problem, method)
+        attributions = []
+        for k, target in enumerate(targets):
+            facts: dict[str, Any] = {
+                "score": scores[k],
+                "probability": target.probability(self.outputs if seen is None else seen),
+                "unit": method.unit.format(score=target.unit, variable=self.prepared.variable),
+                "channels": self.prepared.channels if len(values[k]) == len(self.prepared.channels) else ("map",),
+                "quality": {**_state(values[k], scores[k]), **estimate.quality[k]},
+            }
+            attributions.append(
+                Attribution(
+                    values=values[k],
+                    image=self.prepared.picture,
+                    target=_record(target),
+                    method=record,
+                    provenance=provenance_of(common, problem, target, estimate, seconds, values[k], facts),
+                    extras={name: maps[k] for name, maps in extras.items()},
+                    **facts,
+                )
             )
-            for k, target in enumerate(targets)
-        )
         snapshot = problem.snapshot
-        return Step(attributions, estimate.done, estimate.total, estimate.final, seconds, weights, snapshot)
+        return Step(tuple(attributions), estimate.done, estimate.total, estimate.final, seconds, weights, snapshot)
 
 
 def _record(target: Target) -> TargetRecord:
@@ -374,13 +380,4 @@ def _state(values: np.ndarray[Any, np.dtype[np.float32]], score: float) -> dict[
         "nan": int(np.isnan(values).any(axis=0).sum()),
         "infinite": int(np.isinf(values).any(axis=0).sum()),
         "score_state": "finite" if np.isfinite(score) else "nan" if np.isnan(score) else "infinite",
-    }
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "saliency_widget": __version__,
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
     }
