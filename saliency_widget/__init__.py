@@ -13,6 +13,7 @@ from saliency_widget._version import __version__
 
 if TYPE_CHECKING:
     from saliency_widget.attribution import Attribution
+    from saliency_widget.display.grid import plot_grid
     from saliency_widget.engine.guard import ModelGuard
     from saliency_widget.errors import (
         Cancelled,
@@ -91,6 +92,7 @@ _HOME = {
     "XRAI": "saliency_widget.methods.xrai",
     "demo": "saliency_widget.models",
     "explain": "saliency_widget.explainer",
+    "plot_grid": "saliency_widget.display.grid",
     "read_provenance": "saliency_widget.export.embedded",
     "reproduce": "saliency_widget.export.reproduce",
     "stream": "saliency_widget.explainer",
@@ -141,6 +143,7 @@ __all__ = [
     "__version__",
     "demo",
     "explain",
+    "plot_grid",
     "read_provenance",
     "reproduce",
     "stream",

@@ -34,6 +34,21 @@ def probe(goal: Path, argument: str) -> None:
         raise InputError(argument, str(goal), problem, "Choose another folder.") from error
 
 
+def check_goal(path: str | os.PathLike[str], argument: str = "path") -> Path:
+    """The path of a file that can be written, as far as can be seen, its ``~`` replaced.
+
+    Raises
+    ------
+    InputError
+        Its folder does not exist, or it is a folder itself.
+    """
+    goal = Path(path).expanduser()
+    if goal.is_dir():
+        raise InputError(argument, str(path), "is a folder", "Give the path of a file.")
+    check_folder(goal, argument)
+    return goal
+
+
 @contextmanager
 def atomic_write(path: str | os.PathLike[str], argument: str = "path") -> Iterator[IO[bytes]]:
     """A binary file that takes the place of ``path`` only when everything was written.
@@ -45,10 +60,7 @@ def atomic_write(path: str | os.PathLike[str], argument: str = "path") -> Iterat
     InputError
         The folder does not exist, or ``path`` is a folder. Nothing was written then.
     """
-    goal = Path(path).expanduser()
-    if goal.is_dir():
-        raise InputError(argument, str(path), "is a folder", "Give the path of a file.")
-    check_folder(goal, argument)
+    goal = check_goal(path, argument)
     handle, name = tempfile.mkstemp(prefix=f".{goal.name}.", suffix=".part", dir=goal.parent)
     try:
         with os.fdopen(handle, "wb") as file:

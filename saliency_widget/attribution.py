@@ -8,15 +8,17 @@ import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from saliency_widget._files import atomic_write
+from saliency_widget._files import atomic_write, check_goal
 from saliency_widget._plain import Frozen
-from saliency_widget.display.cells import Between, to_picture
-from saliency_widget.display.reduce import DEFAULT_CLIP, FloatMap, Reduction, Sign, check_values, heatmap
+from saliency_widget.display.cells import Between
+from saliency_widget.display.reduce import DEFAULT_CLIP, FloatMap, Reduction, Sign, check_values
+from saliency_widget.display.view import Photo, Seen, View
 from saliency_widget.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +28,16 @@ if TYPE_CHECKING:
 _FORMAT = "saliency_widget/attribution"
 _FORMAT_VERSION = 1
 _EXTRA = "extra_"
+
+SAVERS = {
+    ".npz": "saliency_widget.attribution:write_npz",
+    ".png": "saliency_widget.export.figures:write_png",
+    ".svg": "saliency_widget.export.figures:write_svg",
+}
+"""What :meth:`Attribution.save` calls, by suffix: ``module:function``, of the attribution, the path and the options.
+
+Named and not imported, because they stand above this module.
+"""
 
 
 @dataclass(frozen=True)
@@ -154,7 +166,9 @@ class Attribution:
         *,
         between: Between = "smooth",
     ) -> FloatMap:
-        """The map between fixed ends, at the picture's size; see :func:`saliency_widget.display.reduce.heatmap`.
+        """The map between fixed ends, at the picture's size.
+
+        It is reduced and clipped on its own grid, and then brought to the picture's size.
 
         Parameters
         ----------
@@ -176,8 +190,8 @@ class Attribution:
             float32 (H, W), in [0, 1] ("absolute", "positive"), [-1, 0] ("negative") or [-1, 1] ("signed"); zero is
             at 0.
         """
-        height, width = self.image.shape[:2]
-        return heatmap(to_picture(self.values, height, width, between), sign, reduce, clip)
+        view = View(sign, reduce, clip, between=between)
+        return Seen(self, view).heat
 
     def plot(
         self,
@@ -188,27 +202,59 @@ class Attribution:
         ax: Axes | None = None,
         reduce: Reduction | None = None,
         colormap: str | None = None,
+        look: str | None = None,
+        threshold: float = 100.0,
+        opacity: float = 0.6,
+        photo: Photo = "grey",
+        level: float | None = None,
+        width: float = 7.0,
+        colorbar: bool = True,
+        title: bool = True,
+        caption: bool = True,
     ) -> Figure:
-        """A matplotlib figure: the picture, the map, a colour bar with unit and clip.
+        """A matplotlib figure: the picture, the map over it, the map, and a colour bar with its unit.
+
+        It knows no pyplot and needs no backend; the style that is set (``plt.style.context``) decides colours and
+        fonts. Saved as PDF or SVG, its text is text and its pictures keep their own pixels.
 
         Parameters
         ----------
         sign, clip, between, reduce
             As in :meth:`heatmap`.
         ax
-            Draw the map alone into these axes, instead of making a figure.
+            Draw into these axes, instead of making a figure.
         colormap
             A colour table: "inferno", "viridis", "gray", "hot" or "jet"; for a signed map "blue-orange" or
             "blue-white-orange". None is the first of them. "hot" and "jet" are not uniform, and the figure says so.
+        look
+            "image", "overlay" or "map" alone; None is all three, and the map in ``ax``.
+        threshold
+            Percentage of the area that is shown, strongest first.
+        opacity
+            Of the map over the photograph, 0 to 1.
+        photo
+            The photograph under the map: "grey" or "colour".
+        level
+            The magnitude at the end of the colours, in the unit of the map, instead of that of ``clip``.
+        width
+            Of a new figure, in inches.
+        colorbar, title, caption
+            Whether these are there.
 
         Returns
         -------
         matplotlib.figure.Figure
             The new figure, or the one that ``ax`` belongs to.
+
+        Raises
+        ------
+        InputError
+            One of the arguments cannot be. Nothing has been drawn then.
         """
         from saliency_widget.display.figure import draw_figure
 
-        return draw_figure(self, sign, clip=clip, between=between, ax=ax, reduce=reduce, colormap=colormap)
+        view = View(sign, reduce, clip, colormap, between, threshold, opacity, photo, level)
+        return draw_figure(self, view, look=look, ax=ax, width=width, colorbar=colorbar, title=title, caption=caption)
 
     def _repr_png_(self) -> bytes:
         from saliency_widget.display.notebook_figure import NotebookFigure
@@ -217,30 +263,34 @@ class Attribution:
         assert isinstance(figure, NotebookFigure)
         return figure._repr_png_()
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write values, extras, image, target and provenance to one compressed ``.npz`` file, atomically.
+    def save(self, path: str | os.PathLike[str], **options: Any) -> None:
+        """Write a file, atomically: a failure leaves what was there.
 
-        It holds no pickle, and :meth:`load` reads it where torch is not installed.
+        Parameters
+        ----------
+        path
+            Its suffix says what is written. ``.npz``: values, extras, image, target, method, quality and provenance,
+            compressed and without pickle, which :meth:`load` reads where torch is not installed. ``.png``, ``.svg``:
+            the figure of :meth:`plot`, with the provenance in it, which :func:`saliency_widget.read_provenance` reads;
+            the text of an SVG is text.
+        **options
+            Of a picture: those of :meth:`plot` but ``ax``, and ``dpi`` of a PNG.
+
+        Raises
+        ------
+        InputError
+            The suffix is none of these, the folder does not exist, or an option cannot be. Nothing was written.
         """
-        name = _path(path, "Give a name that ends in .npz.")
-        if not name.lower().endswith(".npz"):
-            raise InputError("path", name, "is not a .npz file", "Give a name that ends in .npz.")
-        header = {
-            "format": _FORMAT,
-            "version": _FORMAT_VERSION,
-            "target": asdict(self.target),
-            "method": {**asdict(self.method), "parameters": dict(self.method.parameters)},
-            "score": self.score,
-            "unit": self.unit,
-            "probability": self.probability,
-            "channels": list(self.channels),
-            "quality": dict(self.quality),
-            "provenance": dict(self.provenance),
-        }
-        text = json.dumps(header, default=_plain, ensure_ascii=False)
-        extras: dict[str, Any] = {_EXTRA + name: extra for name, extra in self.extras.items()}
-        with atomic_write(path) as file:
-            np.savez_compressed(file, values=self.values, image=self.image, header=np.array(text), **extras)
+        known = ", ".join(SAVERS)
+        name = _path(path, f"Give a name that ends in {known}.")
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix not in SAVERS:
+            raise InputError(
+                "path", name, "has no suffix that says what to write", f"Give a name that ends in {known}."
+            )
+        check_goal(name)
+        module, _, function = SAVERS[suffix].partition(":")
+        getattr(import_module(module), function)(self, name, **options)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Attribution:
@@ -294,6 +344,30 @@ class Attribution:
             zipfile.BadZipFile,
         ) as error:
             raise InputError("path", path, "is not a saved attribution", remedy) from error
+
+
+def write_npz(attribution: Attribution, path: str, **options: Any) -> None:
+    """Write what :meth:`Attribution.load` reads."""
+    if options:
+        name = next(iter(options))
+        problem = "says how a picture looks, and a .npz file holds the numbers"
+        raise InputError(name, options[name], problem, "Leave it out.")
+    header = {
+        "format": _FORMAT,
+        "version": _FORMAT_VERSION,
+        "target": asdict(attribution.target),
+        "method": {**asdict(attribution.method), "parameters": dict(attribution.method.parameters)},
+        "score": attribution.score,
+        "unit": attribution.unit,
+        "probability": attribution.probability,
+        "channels": list(attribution.channels),
+        "quality": attribution.quality,
+        "provenance": attribution.provenance,
+    }
+    text = json.dumps(header, default=_plain, ensure_ascii=True)
+    extras: dict[str, Any] = {_EXTRA + name: extra for name, extra in attribution.extras.items()}
+    with atomic_write(path) as file:
+        np.savez_compressed(file, values=attribution.values, image=attribution.image, header=np.array(text), **extras)
 
 
 def _path(path: object, remedy: str) -> str:

@@ -29,6 +29,9 @@ SCORES = ("logit", "probability", "log-probability", "margin")
 SIGNS = ("absolute", "signed", "positive", "negative")
 """The ways to show a map, likewise."""
 
+FORMATS = ("npz", "png", "svg")
+"""What can be written, likewise."""
+
 _MENU = Path(__file__).parent / "methods" / "menu.json"
 
 _LONGEST_NUMBER = 30
@@ -38,9 +41,10 @@ _DESCRIPTION = "See what a vision model's score is sensitive to."
 _METHODS = "List the methods with their parameters, or describe one: formula, cost, reference, known failings."
 
 _EXPLAIN = """\
-Make a saliency map of a picture: which pixels would change the model's score most if they changed a little.
+Make saliency maps of pictures: which pixels would change the model's score most if they changed a little.
 
-The result is a PNG with three panels: what the model saw, the map over it, and the map with its scale.
+The result is a PNG with three panels: what the model saw, the map over it, and the map with its scale. What made it is
+written into it: saliency_widget.read_provenance reads it, saliency_widget.reproduce makes the map again.
 Without --model, a small ImageNet classifier (EfficientNet-Lite0) is used that is installed with the package
 extra "demo"; it knows 1000 classes, and nothing is downloaded.
 """
@@ -51,6 +55,8 @@ examples:
       explain the class that the model predicts; writes cat-saliency.png into the current folder
   saliency-widget explain cat.jpg -o map.png --target tabby
       explain the class "tabby", whatever the model predicts
+  saliency-widget explain *.jpg --out maps --format png,npz
+      each picture with its own predicted class; maps/NAME-saliency.png and .npz
   saliency-widget explain cat.jpg --target 281 --signed --npz map.npz
       class number 281; colours show which way each pixel pushes; the numbers themselves go into map.npz
   saliency-widget explain cat.jpg --sign positive --colormap viridis
@@ -107,16 +113,32 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     explain = commands.add_parser(
         "explain",
-        help="make a saliency map of a picture",
+        help="make saliency maps of pictures",
         description=_EXPLAIN,
         epilog=f"methods:\n{_listed()}\n\n{_EXAMPLES}".replace("%", "%%"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     explain.set_defaults(run=_explain)
-    explain.add_argument("image", metavar="IMAGE", help="the picture: a PNG, JPEG, or another file that PIL can read")
     explain.add_argument(
-        "-o", "--output", metavar="OUT.png", help="where to write the PNG (default: IMAGE-saliency.png, in this folder)"
+        "image",
+        metavar="IMAGE",
+        nargs="+",
+        help="a picture: a PNG, JPEG, or another file that PIL can read; or several",
+    )
+    goals = explain.add_argument_group("what is written")
+    goals.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT.png",
+        help="where to write it, for one picture: .png, .svg or .npz (default: IMAGE-saliency.png, in this folder)",
+    )
+    goals.add_argument("--npz", metavar="OUT.npz", help="write the numbers, too, for one picture")
+    goals.add_argument(
+        "--out", metavar="DIR", help="the folder for all that is written, which is made if it is not there"
+    )
+    goals.add_argument(
+        "--format", metavar="LIST", help=f"what to write for each picture: any of {', '.join(FORMATS)} (default: png)"
     )
     explain.add_argument(
         "--target", metavar="CLASS", help="the class to explain: a name or a number (default: the predicted class)"
@@ -143,7 +165,6 @@ def _parser() -> argparse.ArgumentParser:
         help="inferno, viridis, gray, hot or jet (the last two are not uniform); with --sign signed blue-orange or "
         "blue-white-orange (default: the first)",
     )
-    explain.add_argument("--npz", metavar="OUT.npz", help="write the numbers, too")
     explain.add_argument("--against", metavar="CLASS", help="another class: explain the difference of the two scores")
     explain.add_argument(
         "--score",
@@ -202,11 +223,7 @@ def _explain(arguments: argparse.Namespace) -> None:
     if arguments.model is None and (arguments.weights is not None or arguments.random_weights):
         option = "--random-weights" if arguments.random_weights else "--weights"
         raise InputError(option, arguments.weights or True, "goes with a model", "Name it: --model NAME.")
-    output = Path(arguments.output or f"{Path(arguments.image).stem}-saliency.png").expanduser()
-    _check_goal("-o", output, ".png", arguments.image)
-    numbers = None if arguments.npz is None else Path(arguments.npz).expanduser()
-    if numbers is not None:
-        _check_goal("--npz", numbers, ".npz", arguments.image)
+    goals = _goals(arguments)
 
     # after the arguments, so that --help and a slip of the pen are answered at once
     from saliency_widget.display.colours import check_colormap
@@ -218,40 +235,101 @@ def _explain(arguments: argparse.Namespace) -> None:
 
     from saliency_widget.models.image import load_image
 
-    picture = load_image(arguments.image).picture
+    # Each is read before the model is made, and again when it is its turn: together they may be large.
+    for image in arguments.image:
+        load_image(image)
     model, weights = _model(arguments)
 
     from saliency_widget.explainer import Explainer
     from saliency_widget.explainer.early import check_early
-    from saliency_widget.export.png import write_png
     from saliency_widget.methods.describe import method_from_text
 
     method = method_from_text(arguments.method, arguments.set)
     method.check(model)
     wanted = _target(arguments)
     check_early(model, None, [wanted])
-    explainer = Explainer(model, picture)
-    target = explainer.resolve(wanted)
-    *_, last = explainer.steps([target], method)
-    attribution = _named(last.attributions[0], weights)
-    # All files first: who reads only the first line of what is printed closes the pipe.
-    write_png(attribution, output, arguments.sign, reduce=arguments.reduce, colormap=colormap)
-    if numbers is not None:
-        attribution.save(numbers)
-    _print_prediction(explainer, weights)
-    print(f"Explained: {attribution.target.text} = {attribution.score:.4g}")
-    if attribution.quality.get("zero"):
-        print("The map is zero everywhere: this score does not change with any pixel of this picture.")
-    print(f"Wrote {output}")
-    if numbers is not None:
-        print(f"Wrote {numbers}")
+    look = {"sign": arguments.sign, "reduce": arguments.reduce, "colormap": colormap}
+    for image, files in goals.items():
+        explainer = Explainer(model, image)
+        *_, last = explainer.steps([explainer.resolve(wanted)], method)
+        attribution = _named(last.attributions[0], weights)
+        # All files first: who reads only the first line of what is printed closes the pipe.
+        for file in files:
+            if arguments.out is not None:
+                file.parent.mkdir(exist_ok=True)
+            attribution.save(file, **({} if file.suffix.lower() == ".npz" else look))
+        if len(goals) > 1:
+            print(f"{image}:")
+        _print_prediction(explainer, weights)
+        print(f"Explained: {attribution.target.text} = {attribution.score:.4g}")
+        if attribution.quality.get("zero"):
+            print("The map is zero everywhere: this score does not change with any pixel of this picture.")
+        for file in files:
+            print(f"Wrote {file}")
 
 
-def _check_goal(option: str, goal: Path, suffix: str, image: str) -> None:
+def _goals(arguments: argparse.Namespace) -> dict[str, list[Path]]:
+    """The files to be written for each picture, all of which can be, as far as can be seen."""
+    images = arguments.image
+    formats = _formats(arguments.format)
+    for option, given in (("-o", arguments.output), ("--npz", arguments.npz)):
+        if given is not None and (len(images) > 1 or arguments.out is not None):
+            why = "names one file, and there are several pictures" if len(images) > 1 else "does not go with --out"
+            raise InputError(option, given, why, "Use --out DIR and --format png,npz.")
+    if arguments.output is not None and arguments.format is not None:
+        raise InputError("--format", arguments.format, "does not go with -o", "The name says what is written.")
+    folder = Path("." if arguments.out is None else arguments.out).expanduser()
+    if arguments.out is not None:
+        _check_out(folder)
+    goals: dict[str, list[Path]] = {}
+    whose: dict[str, str] = {}
+    for image in images:
+        if image in goals:
+            raise InputError("IMAGE", image, "is given twice", "Give each picture once.")
+        names = [folder / f"{Path(image).stem}-saliency.{kind}" for kind in formats]
+        if arguments.output is not None:
+            names = [Path(arguments.output).expanduser()]
+        option = "-o" if arguments.out is None else "--out"
+        checked = [(option, name, tuple(f".{kind}" for kind in FORMATS)) for name in names]
+        if arguments.npz is not None:
+            checked.append(("--npz", Path(arguments.npz).expanduser(), (".npz",)))
+        for option, goal, suffixes in checked:
+            _check_goal(option, goal, suffixes, image)
+            key = os.path.normcase(goal.resolve())
+            if key in whose:
+                problem = f"would be written for {whose[key]!r} and for {image!r}"
+                raise InputError(option, str(goal), problem, "Rename one, or write them into two folders.")
+            whose[key] = image
+        goals[image] = [goal for _, goal, _ in checked]
+    return goals
+
+
+def _formats(given: str | None) -> list[str]:
+    wanted = list(dict.fromkeys(word.strip().lower().lstrip(".") for word in (given or "png").split(",")))
+    for word in wanted:
+        if word not in FORMATS:
+            raise InputError("--format", word, "is not written", f"Use any of {', '.join(FORMATS)}.")
+    return wanted
+
+
+def _check_out(folder: Path) -> None:
+    if folder.is_dir():
+        probe(folder / "map", "--out")
+        return
+    if folder.exists():
+        raise InputError("--out", str(folder), "is a file", "Give a folder.")
+    check_folder(folder, "--out")
+    probe(folder, "--out")
+
+
+def _check_goal(option: str, goal: Path, suffixes: tuple[str, ...], image: str) -> None:
     if goal.is_dir():
         raise InputError(option, str(goal), "is a folder", "Give the name of a file.")
-    if goal.suffix.lower() != suffix:
-        raise InputError(option, str(goal), f"does not end in {suffix}", f"Name it {goal.stem}{suffix}.")
+    if goal.suffix.lower() not in suffixes:
+        usual = ".png" if ".png" in suffixes else suffixes[0]
+        raise InputError(option, str(goal), f"does not end in {' or '.join(suffixes)}", f"Name it {goal.stem}{usual}.")
+    if not goal.parent.exists() and goal.parent.parent.is_dir() and option == "--out":
+        return
     check_folder(goal, option)
     if not os.access(goal.parent, os.W_OK):
         raise InputError(option, str(goal), "lies in a folder that may not be written to", "Choose another folder.")

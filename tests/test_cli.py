@@ -18,6 +18,7 @@ from PIL import Image
 import saliency_widget as sw
 from saliency_widget import cli
 from saliency_widget._version import __version__
+from saliency_widget.attribution import SAVERS
 from saliency_widget.display.reduce import SIGNS
 from saliency_widget.methods import base
 from saliency_widget.methods.base import menu
@@ -346,3 +347,62 @@ def test_every_kind_of_score(cat: Path, capsys: pytest.CaptureFixture[str]) -> N
         cli.main(["explain", str(cat), "--target", "1", "--against", "2", "--score", "margin"]), capsys, "--score"
     )
     assert_refused(cli.main(["explain", str(cat), "--target", "1", "--against", "1"]), capsys, "twice")
+
+
+# -- several pictures, several files ---------------------------------------------------------------------------------
+
+
+def test_each_picture_gets_its_files_in_the_folder(cat: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dog = cat.parent / "dog.v2.png"
+    demo.image("coffee").save(dog)
+    tiny = ["--model", TINY, "--random-weights", "--target", "1"]
+    assert cli.main(["explain", str(cat), str(dog), *tiny, "--out", "maps", "--format", "png,npz,svg"]) == 0
+    said = capsys.readouterr().out
+    names = sorted(file.name for file in Path("maps").iterdir())
+    assert names == [f"{name}-saliency.{kind}" for name in ("cat", "dog.v2") for kind in ("npz", "png", "svg")]
+    assert said.count("Wrote ") == 6
+    first, second = (sw.Attribution.load(f"maps/{name}-saliency.npz") for name in ("cat", "dog.v2"))
+    assert not np.array_equal(first.image, second.image)
+    for kind in ("png", "svg", "npz"):
+        told = sw.read_provenance(f"maps/dog.v2-saliency.{kind}")
+        assert told == second.provenance
+        assert told["weights"] == "random weights"
+    assert sw.reproduce("maps/cat-saliency.png", named.untrained(TINY), cat).same
+
+
+def test_one_picture_as_svg(cat: Path) -> None:
+    assert cli.main(["explain", str(cat), "--model", TINY, "--random-weights", "-o", "map.svg"]) == 0
+    assert Path("map.svg").read_text().startswith("<?xml")
+    assert tuple(sorted(suffix.lstrip(".") for suffix in SAVERS if suffix != ".html")) == cli.FORMATS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["CAT", "CAT"], "is given twice"),
+        (["CAT", "OTHER", "-o", "map.png"], "there are several pictures"),
+        (["CAT", "OTHER", "--npz", "map.npz"], "there are several pictures"),
+        (["CAT", "OTHER"], "would be written for"),
+        (["CAT", "--out", "maps", "-o", "map.png"], "does not go with --out"),
+        (["CAT", "-o", "map.png", "--format", "svg"], "does not go with -o"),
+        (["CAT", "--format", "png,jpg"], "'jpg' is not written"),
+        (["CAT", "--out", "CAT"], "is a file"),
+        (["CAT", "--out", "no/where"], "Make no first"),
+        (["CAT", "missing.png", "--out", "maps"], "does not exist"),
+    ],
+)
+def test_several_pictures_are_refused_before_any_work(
+    cat: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    words: str,
+) -> None:
+    other = cat.parent / "more" / "cat.png"
+    other.parent.mkdir()
+    demo.image("coffee").save(other)
+    before = sorted(Path().rglob("*"))
+    monkeypatch.setattr(cli, "_model", lambda arguments: pytest.fail("work was done"))
+    given = [{"CAT": str(cat), "OTHER": str(other)}.get(one, one) for one in arguments]
+    assert_refused(cli.main(["explain", *given]), capsys, words)
+    assert sorted(Path().rglob("*")) == before

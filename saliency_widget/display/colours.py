@@ -128,11 +128,16 @@ def grey(picture: RgbPicture) -> RgbPicture:
 
 
 def overlay(
-    picture: RgbPicture, coloured: RgbPicture, opacity: float, mask: npt.NDArray[np.bool_] | None = None
+    picture: RgbPicture,
+    coloured: RgbPicture,
+    opacity: float,
+    mask: npt.NDArray[np.bool_] | None = None,
+    *,
+    grey_photo: bool = True,
 ) -> RgbPicture:
-    """The coloured map over the greyed photograph; where ``mask`` is False the photograph alone shows."""
+    """The coloured map over the photograph, which is greyed; where ``mask`` is False the photograph alone shows."""
     if not 0 <= opacity <= 1:
         raise InputError("opacity", opacity, "is out of range", "Give a number from 0 to 1.")
-    below = grey(picture).astype(np.float64)
+    below = (grey(picture) if grey_photo else picture).astype(np.float64)
     mixed = np.floor(below * (1 - opacity) + coloured * opacity + 0.5).astype(np.uint8)
     return mixed if mask is None else np.where(mask[..., None], mixed, below.astype(np.uint8))

@@ -1,235 +1,205 @@
-"""A matplotlib figure of one attribution."""
+"""A matplotlib figure of one attribution: picture, map over it, map, and the bar of its colours."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
-from saliency_widget.display.cells import Between, check_between, to_picture
-from saliency_widget.display.colours import check_colormap, colour_table, colourise, is_uniform, overlay
-from saliency_widget.display.reduce import (
-    DEFAULT_CLIP,
-    FloatMap,
-    Reduction,
-    Sign,
-    check_clip,
-    check_reduction,
-    check_sign,
-    clip_level,
-    reduce_channels,
-    scale_to_heat,
-)
+from saliency_widget.display.lettering import PLAIN, wrapped
+from saliency_widget.display.parts import LOOKS, extend_of, finish_bar, pixels_of, scale_of, show
+from saliency_widget.display.view import Drawable, Seen, View
+from saliency_widget.display.words import CAVEAT, scale_words, title_words
 from saliency_widget.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-CAVEAT = "A map shows what the score is sensitive to, not what caused it."
+WIDTH = 7.0
+"""Inches: two columns of most journals."""
 
-
-class Drawable(Protocol):
-    """What a figure needs of an attribution; stated here because ``attribution`` stands above ``display``."""
-
-    @property
-    def values(self) -> FloatMap: ...
-    @property
-    def image(self) -> npt.NDArray[np.uint8]: ...
-    @property
-    def target(self) -> Any: ...
-    @property
-    def method(self) -> Any: ...
-    @property
-    def score(self) -> float: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def channels(self) -> tuple[str, ...]: ...
-
-
-def ordinal(number: float) -> str:
-    """99 -> "99th", 2.5 -> "2.5th"."""
-    if float(number).is_integer():
-        whole = int(number)
-        ending = "th" if 10 <= whole % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(whole % 10, "th")
-        return f"{whole}{ending}"
-    return f"{number:g}th"
-
-
-_WORDS = {"max": "strongest", "sum": "sum", "mean": "mean", "l2": "Euclidean length with the sign of the sum"}
-_MAGNITUDE_WORDS = {"max": "maximum of |value|", "sum": "sum of |value|", "mean": "mean of |value|"}
-_RANGE_WORDS: dict[Sign, str] = {
-    "absolute": "",
-    "signed": "; zero is the neutral colour",
-    "positive": ", where it is above zero",
-    "negative": ", where it is below zero",
-}
-
-
-def scale_words(
-    sign: Sign,
-    level: float,
-    clip: float,
-    *,
-    channels: int = 3,
-    reduce: Reduction | None = None,
-    names: Sequence[str] = (),
-    colormap: str | None = None,
-) -> str:
-    """What the ends of the colour bar mean, in words.
-
-    Parameters
-    ----------
-    sign, clip, reduce, colormap
-        As the map is shown.
-    level
-        The magnitude at the end of the colours.
-    channels
-        How many the map has.
-    names
-        Their names, where they have any.
-    """
-    if level == 0:
-        return "every value is zero"
-    chosen = check_reduction(reduce, sign, channels)
-    if channels == 1:
-        words = "|value|" if sign == "absolute" else "value"
-    elif isinstance(chosen, int):
-        what = "|value|" if sign == "absolute" else "value"
-        words = f"{what} of channel {names[chosen] if len(names) == channels else chosen}"
-    elif sign == "absolute":
-        words = f"{_MAGNITUDE_WORDS.get(chosen, 'Euclidean length')} over channels"
-    else:
-        words = f"{_WORDS[chosen]} over channels"
-    # What equal steps of such a table look like is no property of the map.
-    uneven = "" if is_uniform(check_colormap(sign, colormap)) else "; colours not uniform"
-    return f"{words}{_RANGE_WORDS[sign]}; clipped at the {ordinal(clip)} percentile of |value|{uneven}"
-
-
-def grid_words(attribution: Drawable) -> str:
-    """That a map is coarser than its picture, in words; nothing where it is not."""
-    height, width = attribution.values.shape[1:]
-    return "" if (height, width) == attribution.image.shape[:2] else f"{height} x {width} cells; "
-
-
-def reduced_map(attribution: Drawable, sign: Sign, between: Between, reduce: Reduction | None = None) -> FloatMap:
-    """One number a pixel of the picture."""
-    height, width = attribution.image.shape[:2]
-    return reduce_channels(to_picture(attribution.values, height, width, between), sign, reduce)
-
-
-def draw_map(
-    ax: Axes,
-    attribution: Drawable,
-    sign: Sign,
-    *,
-    clip: float,
-    opacity: float = 1.0,
-    between: Between = "smooth",
-    reduce: Reduction | None = None,
-    colormap: str | None = None,
-) -> Any:
-    """Draw the map into ``ax``; returns the scale, from which a colour bar can be made."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, Normalize
-
-    reduced = reduced_map(attribution, sign, between, reduce)
-    level = clip_level(reduced, clip)
-    coloured = colourise(scale_to_heat(reduced, level), sign, colormap)
-    # Coloured here and not by matplotlib, so that a figure, a PNG and the widget show the same colours.
-    ax.imshow(coloured if opacity == 1 else overlay(attribution.image, coloured, opacity), interpolation="nearest")
-    ax.set_xticks([])
-    ax.set_yticks([])
-    top = level if level > 0 else 1.0
-    ends = {"absolute": (0.0, top), "positive": (0.0, top), "signed": (-top, top), "negative": (-top, 0.0)}
-    table = colour_table(sign, colormap) / 255.0
-    # The table of a negative map begins at zero, which stands at the upper end of its bar.
-    return ScalarMappable(Normalize(*ends[sign]), ListedColormap(table[::-1] if sign == "negative" else table))
+_NARROWEST, _WIDEST = 2.0, 40.0
+_EDGE, _GAP, _BAR = 0.06, 0.1, 0.11
+_BAR_ROOM = 0.78
+_TALLEST, _LOWEST = 4.2, 0.35
+# From this proportion on, panels stand one above the other.
+_WIDE = 2.4
+_TITLE, _NAME, _SMALL = 1.0, 0.8, 0.7
+_LINE = 1.25 / 72
 
 
 def draw_figure(
     attribution: Drawable,
-    sign: Sign = "absolute",
+    view: View | None = None,
     *,
-    clip: float = DEFAULT_CLIP,
-    opacity: float = 0.6,
-    between: Between = "smooth",
+    look: str | None = None,
     ax: Axes | None = None,
-    reduce: Reduction | None = None,
-    colormap: str | None = None,
+    width: float = WIDTH,
+    colorbar: bool = True,
+    title: bool = True,
+    caption: bool = True,
 ) -> Figure:
-    """Picture, overlay and map side by side, with a colour bar; or the map alone in the caller's axes.
+    """Picture, map over it and map with a colour bar; or one of them in the caller's axes.
 
-    No pyplot is used, so nothing of the caller's figures, backend or style is touched.
+    No pyplot is used, so nothing of the caller's figures, backend or style is touched; the style that is set decides
+    colours, font and its size.
+
+    Parameters
+    ----------
+    attribution
+        What is drawn.
+    view
+        How it is looked at.
+    look
+        "image", "overlay" or "map" alone; None is all three, and the map in axes of the caller's.
+    ax
+        The caller's axes.
+    width
+        Of a new figure, in inches; of a tall picture it may become less.
+    colorbar, title, caption
+        Whether these are there. The caption says what the colours mean; a journal may want it in its own.
 
     Returns
     -------
     matplotlib.figure.Figure
+        The new one, or that of ``ax``.
 
     Raises
     ------
     InputError
         One of the arguments cannot be; nothing has been drawn then.
     """
-    from matplotlib.figure import Figure
+    view = View() if view is None else view
+    check_look(look)
+    check_width(width)
+    if ax is not None:
+        check_axes(ax)
+    seen = Seen(attribution, view)
+    if ax is not None:
+        return _into(ax, seen, look or "map", colorbar=colorbar, title=title, caption=caption)
+    return _own(seen, LOOKS if look is None else (look,), width, colorbar=colorbar, title=title, caption=caption)
+
+
+def check_look(look: object) -> None:
+    """Raise :class:`~saliency_widget.InputError` where there is no such look."""
+    if look is not None and (not isinstance(look, str) or look not in LOOKS):
+        raise InputError("look", look, "is none", f"Use one of {', '.join(LOOKS)}, or None for all of them.")
+
+
+def check_width(width: object) -> None:
+    """Raise :class:`~saliency_widget.InputError` where a figure cannot be so wide."""
+    good = isinstance(width, (int, float)) and not isinstance(width, bool) and _NARROWEST <= width <= _WIDEST
+    if not good:
+        raise InputError("width", width, "is no width of a figure", f"Give inches, from {_NARROWEST:g} to {_WIDEST:g}.")
+
+
+def check_axes(ax: Any) -> None:
+    """Raise :class:`~saliency_widget.InputError` where these are no axes on a figure."""
+    if not hasattr(ax, "imshow") or not hasattr(getattr(ax, "figure", None), "colorbar"):
+        raise InputError("ax", ax, "is no axes of matplotlib", "Give axes, such as plt.gca(), or None.")
+
+
+def _into(ax: Any, seen: Seen, look: str, *, colorbar: bool, title: bool, caption: bool) -> Figure:
+    from matplotlib import rcParams
+    from matplotlib.font_manager import FontProperties
+
+    # A part of a figure has axes of its own too.
+    owner = ax.figure
+    root = owner
+    while getattr(root, "figure", root) is not root and root.figure is not None:
+        root = root.figure
+    # The caller's style decides how pictures are brought to the resolution of a screen or a page.
+    show(ax, pixels_of(seen, look), interpolation=None)
+    box = ax.get_position()
+    wide, tall = box.width * root.get_figwidth(), box.height * root.get_figheight()
+    if title:
+        size = FontProperties(size=rcParams["axes.titlesize"]).get_size_in_points()
+        ax.set_title(wrapped(title_words(seen.attribution), size, max(wide, 1.0), 3), **PLAIN)
+    size = FontProperties(size=rcParams["axes.labelsize"]).get_size_in_points() * _NAME
+    if caption and look != "image":
+        ax.set_xlabel(wrapped(scale_words(seen), size, max(wide, 1.0), 4), fontsize=size, **PLAIN)
+    if colorbar and look != "image" and not seen.zero:
+        view = seen.view
+        scale = scale_of(view.sign, seen.level, view.colormap)
+        extend = extend_of(view.sign, seen.largest > seen.level)
+        bar = owner.colorbar(scale, ax=ax, fraction=0.046, pad=0.03, extend=extend)
+        cut = None if seen.kept is None else seen.kept.cut
+        height, across = seen.attribution.image.shape[:2]
+        length = max(0.5, min(tall, 0.9 * wide * height / across))
+        finish_bar(bar, view.sign, seen.level, seen.attribution.unit, size=size, length=length, cut=cut)
+    return root  # type: ignore[no-any-return]
+
+
+def _own(seen: Seen, looks: tuple[str, ...], width: float, *, colorbar: bool, title: bool, caption: bool) -> Figure:
+    from matplotlib import rcParams
 
     from saliency_widget.display.notebook_figure import NotebookFigure
 
-    sign, clip, between = check_sign(sign), check_clip(clip), check_between(between)
-    colormap = check_colormap(sign, colormap)
-    check_reduction(reduce, sign, len(attribution.values))
-    title = f"{attribution.method.label}, {attribution.target.text} = {attribution.score:.4g}"
-    if ax is not None:
-        if not hasattr(ax, "get_figure") or not hasattr(ax, "imshow"):
-            raise InputError("ax", ax, "is no axes of matplotlib", "Give axes, such as plt.gca(), or None.")
-        owner = ax.get_figure()
-        if not isinstance(owner, Figure):
-            raise InputError("ax", ax, "belongs to no plain figure", "Give axes of a matplotlib Figure.")
-        drawn = draw_map(ax, attribution, sign, clip=clip, between=between, reduce=reduce, colormap=colormap)
-        bar = owner.colorbar(drawn, ax=ax, fraction=0.046, pad=0.03, extend=_extend(sign))
-        bar.set_label(attribution.unit)
-        ax.set_title(title)
-        return owner
+    height, across = seen.attribution.image.shape[:2]
+    proportion = across / height
+    count = len(looks)
+    stacked = count > 1 and proportion > _WIDE
+    with_bar = colorbar and looks != ("image",) and not seen.zero
+    bar_room = _BAR_ROOM if with_bar else 0.0
+    columns = 1 if stacked else count
+    panel = (width - 2 * _EDGE - bar_room - (columns - 1) * _GAP) / columns
+    tall = min(max(panel / proportion, _LOWEST), _TALLEST)
+    panel = min(panel, max(tall * proportion, 0.6))
+    # A column of narrow panels needs no more room than its words.
+    width = max(columns * panel + (columns - 1) * _GAP + 2 * _EDGE + bar_room, min(width, 3.4))
 
-    height, width = attribution.image.shape[:2]
-    panel = 3.2
-    figure = NotebookFigure(
-        figsize=(3 * panel + 1.1, panel * min(max(height / width, 0.4), 2.0) + 1.0), layout="constrained"
-    )
-    axes = figure.subplots(1, 3)
-    axes[0].imshow(attribution.image, interpolation="nearest")
-    axes[0].set_xticks([])
-    axes[0].set_yticks([])
-    for one, strength in ((axes[1], opacity), (axes[2], 1.0)):
-        drawn = draw_map(
-            one, attribution, sign, clip=clip, opacity=strength, between=between, reduce=reduce, colormap=colormap
+    base = float(rcParams["font.size"])
+    heading = wrapped(title_words(seen.attribution), base * _TITLE, width - 2 * _EDGE, 3) if title else ""
+    said = f"{scale_words(seen)}. {CAVEAT}"
+    words = wrapped(said, base * _SMALL, width - 2 * _EDGE, 5) if caption else ""
+    above = _lines(heading) * base * _TITLE * _LINE + (0.08 if heading else 0.02)
+    named = base * _NAME * _LINE + 0.03 if count > 1 else 0.03
+    # The words at the ends of the bar need their room too.
+    ends = base * 0.72 * _LINE + 0.08 if with_bar and seen.view.sign in ("signed", "negative") else 0.0
+    rows = count if stacked else 1
+    if with_bar and count == 1 and seen.view.sign in ("signed", "positive"):
+        named = base * 0.72 * _LINE + 0.04
+    below = _lines(words) * base * _SMALL * _LINE + (0.08 if words else 0.0) + ends
+    total = above + rows * (tall + named) + below + _EDGE
+
+    figure = NotebookFigure(figsize=(width, total), dpi=150)
+    if heading:
+        _text(figure, heading, _EDGE / width, 1 - _EDGE / total, base * _TITLE, "top")
+    if words:
+        _text(figure, words, _EDGE / width, _EDGE / total, base * _SMALL, "bottom")
+    axes = []
+    for place, look in enumerate(looks):
+        row, column = (place, 0) if stacked else (0, place)
+        left = _EDGE + column * (panel + _GAP)
+        bottom = total - above - (row + 1) * (tall + named)
+        ax = figure.add_axes((left / width, bottom / total, panel / width, tall / total))
+        show(ax, pixels_of(seen, look))
+        if count > 1:
+            ax.set_title(look, fontsize=base * _NAME, loc="left", pad=3)
+        axes.append(ax)
+    if with_bar:
+        left = _EDGE + columns * panel + (columns - 1) * _GAP + 0.1
+        bottom = total - above - rows * (tall + named)
+        length = rows * tall + (rows - 1) * named
+        cax = figure.add_axes((left / width, bottom / total, _BAR / width, length / total))
+        view = seen.view
+        bar = figure.colorbar(
+            scale_of(view.sign, seen.level, view.colormap),
+            cax=cax,
+            extend=extend_of(view.sign, seen.largest > seen.level),
+            extendfrac=min(0.05, 0.08 / length),
         )
-    for one, name in zip(axes, ("what the model saw", "map over it", "map"), strict=True):
-        one.set_title(name, fontsize=9)
-    bar = figure.colorbar(drawn, ax=list(axes), fraction=0.02, pad=0.01, extend=_extend(sign))
-    bar.set_label(attribution.unit, fontsize=9)
-    bar.ax.tick_params(labelsize=8)
-    if sign in ("signed", "positive"):
-        bar.ax.set_title("raises", fontsize=8)
-    if sign in ("signed", "negative"):
-        bar.ax.set_xlabel("lowers", fontsize=8)
-    level = clip_level(reduced_map(attribution, sign, between, reduce), clip)
-    words = scale_words(
-        sign,
-        level,
-        clip,
-        channels=len(attribution.values),
-        reduce=reduce,
-        names=attribution.channels,
-        colormap=colormap,
-    )
-    figure.suptitle(title, fontsize=11)
-    figure.supxlabel(f"{grid_words(attribution)}{words}. {CAVEAT}", fontsize=8)
+        cut = None if seen.kept is None else seen.kept.cut
+        finish_bar(bar, view.sign, seen.level, seen.attribution.unit, size=base * 0.8, length=length, cut=cut)
     return figure
 
 
-def _extend(sign: Sign) -> str:
-    return {"absolute": "max", "signed": "both", "positive": "max", "negative": "min"}[sign]
+def _lines(text: str) -> int:
+    return text.count("\n") + 1 if text else 0
+
+
+def _text(figure: Any, words: str, across: float, up: float, size: float, side: str) -> None:
+    from matplotlib import rcParams
+
+    figure.text(
+        across, up, words, fontsize=size, va=side, ha="left", color=rcParams["text.color"], linespacing=1.2, **PLAIN
+    )

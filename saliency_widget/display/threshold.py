@@ -34,6 +34,15 @@ class Kept:
     mass: float | None
 
 
+def check_percent(percent: object) -> float:
+    """``percent`` as a percentage of the area, or an error."""
+    if isinstance(percent, bool) or not isinstance(percent, (int, float, np.integer, np.floating)):
+        raise InputError("threshold", percent, "is not a number", "Give the percentage of the area to keep.")
+    if not 0 <= float(percent) <= 100:
+        raise InputError("threshold", percent, "is no percentage", "Give a number from 0 to 100.")
+    return float(percent)
+
+
 def keep_strongest(reduced: FloatMap, percent: float) -> Kept:
     """Keep the strongest ``percent`` of the area by magnitude.
 
@@ -46,12 +55,9 @@ def keep_strongest(reduced: FloatMap, percent: float) -> Kept:
     percent
         From 0 (nothing) to 100 (everything).
     """
-    if isinstance(percent, bool) or not isinstance(percent, (int, float, np.integer, np.floating)):
-        raise InputError("threshold", percent, "is not a number", "Give the percentage of the area to keep.")
-    if not 0 <= float(percent) <= 100:
-        raise InputError("threshold", percent, "is no percentage", "Give a number from 0 to 100.")
+    percent = check_percent(percent)
     a = magnitudes(reduced)
-    count = math.floor(float(percent) * a.size / 100 + 0.5)
+    count = math.floor(percent * a.size / 100 + 0.5)
     if count == 0:
         return Kept(np.zeros(reduced.shape, dtype=bool), math.inf, 0.0, 0.0 if a.any() else None)
     cut = float(np.partition(a, a.size - count)[a.size - count])

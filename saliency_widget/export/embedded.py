@@ -6,7 +6,7 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,26 @@ KEYWORD = "saliency_widget"
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _LARGEST = 64 * 2**20
+_COMPRESSED_FROM = 1024
+
+
+def with_texts(png: bytes, texts: Mapping[str, str]) -> bytes:
+    """A PNG file's bytes with these international text chunks (iTXt, UTF-8), by keyword, before its picture.
+
+    Texts are of one line, or JSON in ASCII: neither holds a NUL, which would end them.
+    """
+    # The signature and IHDR, which comes first.
+    start = len(PNG_SIGNATURE) + 25
+    chunks = b"".join(_text_chunk(keyword, text) for keyword, text in texts.items())
+    return png[:start] + chunks + png[start:]
+
+
+def _text_chunk(keyword: str, text: str) -> bytes:
+    content = text.encode("utf-8")
+    long = len(content) > _COMPRESSED_FROM
+    head = keyword.encode("latin-1") + (b"\0\1\0" if long else b"\0\0\0") + b"\0\0"
+    data = b"iTXt" + head + (zlib.compress(content, 9) if long else content)
+    return struct.pack(">I", len(data) - 4) + data + struct.pack(">I", zlib.crc32(data))
 
 
 def read_provenance(path: Any) -> dict[str, Any]:

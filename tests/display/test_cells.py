@@ -96,7 +96,7 @@ def test_a_coarse_attribution_is_shown_at_the_size_of_its_picture(coarse: Attrib
     figure = coarse.plot("signed")
     assert figure.axes[1].images[0].get_array().shape[:2] == (24, 40)
     assert figure.axes[2].images[0].get_array().shape[:2] == (24, 40)
-    text = figure._supxlabel.get_text()
+    text = " ".join(one.get_text() for one in figure.texts)
     assert "3 x 4 cells" in text
     assert "channels" not in text
     path = tmp_path / "map.npz"
