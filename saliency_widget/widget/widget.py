@@ -9,8 +9,6 @@ from ipywidgets import Layout
 from ipywidgets.widgets.widget import _instances
 
 from saliency_widget.attribution import Attribution
-from saliency_widget.display.cells import Between
-from saliency_widget.display.colours import table_names
 from saliency_widget.errors import SaliencyError
 from saliency_widget.explainer import make_ready
 from saliency_widget.methods.base import Method
@@ -21,6 +19,7 @@ from saliency_widget.widget.answering import Answering
 from saliency_widget.widget.choices import check_view
 from saliency_widget.widget.frontend import esm
 from saliency_widget.widget.looks import LOOKS
+from saliency_widget.widget.output import add_still, figure_of, words_of
 from saliency_widget.widget.reporter import Reporter
 from saliency_widget.widget.session import Order, Session, quietly
 from saliency_widget.widget.slots import COUNT
@@ -31,6 +30,8 @@ from saliency_widget.widget.wants import wanted_of
 
 # A script that is run from top to bottom finds the first map in the saved state if it comes within this time.
 _FIRST_MAP_WAIT = 1.0
+# And so much longer where it is about to be shown.
+_PICTURE_WAIT = 1.0
 _OF_ANY_WIDGET = ("layout", "tabbable", "tooltip")
 
 
@@ -140,6 +141,7 @@ class SaliencyWidget(Answering):
         self._own_layout: Layout | None = None
         self._chosen: list[str] = []
         self._asked_again = False
+        self._picture_wait = _PICTURE_WAIT
         self._likely: frozenset[str] = frozenset()
         self._session = Session(self._reporter, self._changed)
         # Before there is a comm: all of it is in the first message, and what cannot be leaves nothing behind.
@@ -291,15 +293,29 @@ class SaliencyWidget(Answering):
         if order is not None:
             self._ask_again(order.ours(), turn)
 
-    def figure(self) -> Any:
-        """A matplotlib figure of the map on display, in the colours and with the reduction in which it is shown."""
-        attribution = self.attribution
-        # A table of the other kind, or a channel that this map does not have, is not what is shown either.
-        colormap = self.colormap if self.colormap in table_names(self.sign) else None
-        channel = self.reduction.isdigit() and int(self.reduction) >= len(attribution.values)
-        reduce = None if self.reduction == "default" or channel else self.reduction
-        between: Between = "cells" if self.cells else "smooth"
-        return attribution.plot(self.sign, clip=self.clip, reduce=reduce, colormap=colormap, between=between)
+    def figure(self, **options: Any) -> Any:
+        """A matplotlib figure of the map on display, as it is shown: sign, channels, clip, colours, threshold, opacity.
+
+        Parameters
+        ----------
+        **options
+            Of :meth:`Attribution.plot`, instead of what is shown: ``look="overlay"``, ``ax=``, ``width=``.
+        """
+        return figure_of(self, self.attribution, options)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """The view, and beside it a picture and words for wherever there is no widget."""
+        made = super()._repr_mimebundle_(**kwargs)
+        if made is None or self._closed:
+            return made
+        data, metadata = made
+        if not self._attributions:
+            # Once: what is saved cannot be mended when the map comes, and a view that comes late can be looked at.
+            wait, self._picture_wait = self._picture_wait, 0.0
+            self._settle(wait)
+        with self._lock:
+            add_still(self, data, metadata)
+        return data, metadata
 
     def close(self) -> None:
         """Stop all work, let the models and the maps go, and remove the widget from the page."""
@@ -340,11 +356,7 @@ class SaliencyWidget(Answering):
             super().__setattr__(name, value)
 
     def __repr__(self) -> str:
-        subjects = self._info.get("subjects") or [{}]
-        best = (subjects[0].get("prediction") or [None])[0]
-        sure = "" if best is None or best["probability"] is None else f", {best['probability']:.2f}"
-        says = "" if best is None else f": {best['label']}{sure}"
-        return f"<SaliencyWidget of {subjects[0].get('model_name', 'a model')}{says}>"
+        return f"<SaliencyWidget of {words_of(self)}>"
 
     def _settle(self, timeout: float | None) -> bool:
         with self._changed:
