@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from saliency_widget.display.figure import WIDTH, check_look, check_width
 from saliency_widget.display.lettering import PLAIN, wrapped
 from saliency_widget.display.parts import extend_of, finish_bar, pixels_of, scale_of, show
 from saliency_widget.display.reduce import DEFAULT_CLIP, Reduction, Sign
+from saliency_widget.display.table import Table, names_of, table_of
 from saliency_widget.display.view import Drawable, Photo, Seen, View
 from saliency_widget.display.words import CAVEAT, number, one_line, scale_words
 from saliency_widget.errors import InputError
@@ -21,27 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCALES = ("shared", "own")
-_WAY = (
-    "Give a list of Attributions, a list of such lists (rows), or a dict: {row: [...]}, {row: {column: ...}} or "
-    "{column: Attribution}."
-)
-_MOST = 400
 _EDGE, _GAP, _BAR, _BAR_ROOM = 0.06, 0.07, 0.1, 0.72
 _LEAST_PANEL, _MOST_PROPORTION = 0.8, 1.8
 _LINE = 1.25 / 72
-
-
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """The maps by row and column; None where there is none. ``rows`` and ``columns`` are empty where not named."""
-
-    cells: list[list[Drawable | None]]
-    rows: list[str]
-    columns: list[str]
-
-    @property
-    def all(self) -> list[Drawable]:
-        return [one for row in self.cells for one in row if one is not None]
 
 
 def plot_grid(
@@ -95,7 +77,7 @@ def plot_grid(
     InputError
         These are no Attributions, or another argument cannot be.
     """
-    table = _table(attributions)
+    table = table_of(attributions)
     check_look(look)
     check_width(width)
     if look not in ("map", "overlay"):
@@ -116,119 +98,8 @@ def plot_grid(
     return _drawn(table, seen, levels, view, look=look, images=images, width=width, title=title, caption=caption)
 
 
-def _table(given: Any) -> _Table:
-    rows: list[str] = []
-    columns: list[str] = []
-    if isinstance(given, Mapping):
-        values = list(given.values())
-        if values and all(_is_map(one) for one in values):
-            cells, columns = [values], [one_line(name, 120) for name in given]
-        else:
-            rows = [one_line(name, 120) for name in given]
-            if values and all(isinstance(one, Mapping) for one in values):
-                names = list(dict.fromkeys(name for one in values for name in one))
-                columns = [one_line(name, 120) for name in names]
-                cells = [[one.get(name) for name in names] for one in values]
-            else:
-                cells = [_row(one) for one in values]
-    elif isinstance(given, Iterable) and not isinstance(given, (str, bytes)):
-        values = list(given)
-        nested = any(isinstance(one, (list, tuple, Mapping)) for one in values)
-        cells = [_row(one) for one in values] if nested else [_row(values)]
-    else:
-        raise InputError("attributions", given, f"is a {type(given).__name__}", _WAY)
-    longest = max(map(len, cells), default=0)
-    for one in (one for row in cells for one in row):
-        if one is not None and not _is_map(one):
-            raise InputError("attributions", one, "is no Attribution", _WAY)
-    if not any(one is not None for row in cells for one in row):
-        raise InputError("attributions", given, "holds no Attribution", _WAY)
-    if longest * len(cells) > _MOST:
-        raise InputError("attributions", longest * len(cells), "are too many for one figure", f"Give {_MOST} at most.")
-    return _Table([[*row, *[None] * (longest - len(row))] for row in cells], rows, columns)
-
-
-def _row(given: Any) -> list[Any]:
-    if isinstance(given, Mapping):
-        return list(given.values())
-    if isinstance(given, (list, tuple)):
-        return list(given)
-    return [given]
-
-
-def _is_map(value: Any) -> bool:
-    return all(hasattr(value, name) for name in ("values", "image", "target", "method", "score", "unit"))
-
-
-# What a map is told from others by, in the order in which it is said.
-_FACTS: dict[str, Callable[[Any], Any]] = {
-    "method": lambda one: (one.method.label, str(dict(one.method.parameters))),
-    "target": lambda one: one.target.text,
-    "model": lambda one: _provenance(one, "model", "weights_sha256"),
-    "image": lambda one: one.image.tobytes(),
-}
-
-
-def _provenance(one: Any, *names: str) -> tuple[Any, ...]:
-    told = getattr(one, "provenance", {})
-    return tuple(told.get(name) for name in names)
-
-
-def _said(fact: str, one: Any, everyone: Sequence[Any]) -> str:
-    """One fact of a map in words, which tell it from the same fact of the others."""
-    if fact == "target":
-        return one_line(one.target.text, 120)
-    if fact == "method":
-        label = one_line(one.method.label, 80)
-        alike = [other for other in everyone if other.method.label == one.method.label]
-        told = dict(one.method.parameters)
-        differing = [
-            name for name in told if any(dict(other.method.parameters).get(name) != told[name] for other in alike)
-        ]
-        more = ", ".join(f"{name} {one_line(told[name], 24)}" for name in differing)
-        return f"{label} ({more})" if more else label
-    different = list(dict.fromkeys(_FACTS[fact](other) for other in everyone))
-    place = different.index(_FACTS[fact](one)) + 1
-    if fact == "model":
-        names = {str(name).rpartition(".")[2] for name, _ in different}
-        own = str(_FACTS[fact](one)[0]).rpartition(".")[2]
-        return one_line(own, 60) if len(names) == len(different) else f"model {place}"
-    return f"image {place}"
-
-
-def _lines_of(table: _Table) -> tuple[list[str], list[str], dict[int, str], str]:
-    """Names of rows and columns, what else is to be said of each map, and what all have in common."""
-    everyone = table.all
-    rows = [[one for one in row if one is not None] for row in table.cells]
-    columns = [[row[j] for row in table.cells if row[j] is not None] for j in range(len(table.cells[0]))]
-    of_rows: list[list[str]] = [[] for _ in rows]
-    of_columns: list[list[str]] = [[] for _ in columns]
-    of_cells: dict[int, list[str]] = {id(one): [] for one in everyone}
-    common: list[str] = []
-    for fact, value in _FACTS.items():
-        if len({value(one) for one in everyone}) == 1:
-            if fact in ("method", "target"):
-                common.append(_said(fact, everyone[0], everyone))
-        elif len(columns) > 1 and all(len({value(one) for one in line}) <= 1 for line in columns):
-            _name(of_columns, columns, fact, everyone)
-        elif len(rows) > 1 and all(len({value(one) for one in line}) <= 1 for line in rows):
-            _name(of_rows, rows, fact, everyone)
-        else:
-            for one in everyone:
-                of_cells[id(one)].append(_said(fact, one, everyone))
-    row_names = table.rows or [", ".join(names) for names in of_rows]
-    column_names = table.columns or [", ".join(names) for names in of_columns]
-    return row_names, column_names, {key: ", ".join(names) for key, names in of_cells.items()}, ", ".join(common)
-
-
-def _name(names: list[list[str]], lines: Sequence[Sequence[Any]], fact: str, everyone: Sequence[Any]) -> None:
-    for own, line in zip(names, lines, strict=True):
-        if line:
-            own.append(_said(fact, line[0], everyone))
-
-
 def _drawn(
-    table: _Table,
+    table: Table,
     seen: Mapping[int, Seen],
     levels: Mapping[str, float],
     view: View,
@@ -245,7 +116,7 @@ def _drawn(
 
     base = float(rcParams["font.size"])
     name_size, small, heading_size = base * 0.8, base * 0.66, base
-    row_names, column_names, cell_names, common = _lines_of(table)
+    row_names, column_names, cell_names, common = names_of(table)
     pictures = _pictures(table) if images else [None] * len(table.cells)
     with_pictures = any(picture is not None for picture in pictures)
     maps = len(table.cells[0])
@@ -334,7 +205,7 @@ def _drawn(
     return figure
 
 
-def _bars(table: _Table, units: Sequence[str]) -> str:
+def _bars(table: Table, units: Sequence[str]) -> str:
     """Where the bars stand: "one" for all, under "columns", beside "rows", or "none": then each map has its number."""
     if not units:
         return "none"
@@ -401,7 +272,7 @@ def _under(
     return "\n".join(lines)
 
 
-def _caption(seen: Mapping[int, Seen], levels: Mapping[str, float], table: _Table) -> str:
+def _caption(seen: Mapping[int, Seen], levels: Mapping[str, float], table: Table) -> str:
     """The scale in words, of the first map that has one."""
     everyone = [seen[id(one)] for one in table.all]
     shown = next((one for one in everyone if not one.zero), everyone[0])
@@ -412,7 +283,7 @@ def _caption(seen: Mapping[int, Seen], levels: Mapping[str, float], table: _Tabl
     return scale_words(shown, shared=sharing, units=max(1, len(levels)))
 
 
-def _pictures(table: _Table) -> list[Any]:
+def _pictures(table: Table) -> list[Any]:
     """The one picture of each row; None where its maps are of several."""
     found: list[Any] = []
     for row in table.cells:
