@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import zipfile
 from collections.abc import Mapping
@@ -15,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from saliency_widget._files import atomic_write, check_goal
-from saliency_widget._plain import Frozen
+from saliency_widget._plain import Frozen, plain
 from saliency_widget.display.cells import Between
 from saliency_widget.display.reduce import DEFAULT_CLIP, FloatMap, Reduction, Sign, check_values
 from saliency_widget.display.view import Photo, Seen, View
@@ -364,7 +363,7 @@ def write_npz(attribution: Attribution, path: str, **options: Any) -> None:
         "quality": attribution.quality,
         "provenance": attribution.provenance,
     }
-    text = json.dumps(header, default=_plain, ensure_ascii=True)
+    text = json.dumps(header, default=plain, ensure_ascii=True)
     extras: dict[str, Any] = {_EXTRA + name: extra for name, extra in attribution.extras.items()}
     with atomic_write(path) as file:
         np.savez_compressed(file, values=attribution.values, image=attribution.image, header=np.array(text), **extras)
@@ -380,15 +379,3 @@ def _frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     copy = np.array(array, order="C", copy=True)
     copy.flags.writeable = False
     return copy
-
-
-def _plain(value: object) -> Any:
-    """What json does not know itself: numpy numbers, tuples inside mappings, anything else as its text."""
-    if isinstance(value, np.generic):
-        number = value.item()
-        return number if not isinstance(number, float) or math.isfinite(number) else str(number)
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, Mapping):
-        return dict(value)
-    return str(value)

@@ -177,22 +177,3 @@ def scale_to_heat(reduced: FloatMap, level: float) -> FloatMap:
         return nothing
     heat: FloatMap = np.clip(reduced.astype(np.float64) / level, -1.0, 1.0).astype(np.float32)
     return heat
-
-
-def heatmap(
-    values: npt.ArrayLike,
-    sign: Sign = "absolute",
-    reduction: Reduction | None = None,
-    clip: float = DEFAULT_CLIP,
-) -> FloatMap:
-    """The map between fixed ends, for a colour table.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 (H, W): [0, 1] for "absolute" and "positive"; [-1, 0] for "negative"; [-1, 1] for "signed". 0 means
-        exactly 0.
-    """
-    check_clip(clip)
-    reduced = reduce_channels(values, sign, reduction)
-    return scale_to_heat(reduced, clip_level(reduced, clip))

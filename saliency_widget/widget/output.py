@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import base64
 import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from saliency_widget.display.colours import table_names
+from saliency_widget.display.encode import LONGEST_SIDE, shrink
 from saliency_widget.display.view import Seen, View
 from saliency_widget.display.words import one_line, percent, scale_words, title_words
 from saliency_widget.export.still import still_of_map, still_of_picture
+from saliency_widget.widget.state import travelling_picture
 
 if TYPE_CHECKING:
     from saliency_widget.attribution import Attribution
@@ -92,7 +97,10 @@ def add_still(widget: SaliencyWidget, data: dict[str, Any], metadata: dict[str, 
     Whatever goes wrong with it is logged and leaves it out: the view itself must be shown.
     """
     try:
-        content, alt = _still(widget)
+        with widget._lock:
+            draw, alt = _still(widget)
+        # A large map takes its time, and what is drawn of does not change any more.
+        content = draw()
     except Exception:
         _LOG.debug("there is no picture of a widget", exc_info=True)
         return
@@ -100,24 +108,33 @@ def add_still(widget: SaliencyWidget, data: dict[str, Any], metadata: dict[str, 
     metadata[_PNG] = {"alt": alt}
 
 
-def _still(widget: SaliencyWidget) -> tuple[bytes, str]:
+def _still(widget: SaliencyWidget) -> tuple[Callable[[], bytes], str]:
+    """What draws the picture of what is on display now, and the words for whoever does not see it."""
     attribution = widget._attributions.get(widget.shown)
     said = _prediction(widget)
-    heading = f"The model says: {said.partition(': ')[2]} ({said.partition(': ')[0]})" if ": " in said else said
+    name, colon, best = said.partition(": ")
+    heading = f"The model says: {best} ({name})" if colon else said
     if attribution is None:
         error = widget._reporter.error
         why = _NOT_YET if error is None else f"There is no map: {one_line(error, 240)}"
-        explainer = widget._subjects.at(widget.model_index, widget.image_index)
-        return still_of_picture(explainer.prepared.picture, heading, why), f"{said}. {why}"
+        picture = widget._subjects.at(widget.model_index, widget.image_index).prepared.picture
+        return partial(still_of_picture, picture, heading, why), f"{said}. {why}"
+    title = title_words(attribution)
     if widget.look == "image":
-        why = f"The photograph; the map ({title_words(attribution)}) is there and is not shown."
-        return still_of_picture(attribution.image, heading, why), f"{said}. {why}"
-    seen = Seen(attribution, view_of(widget, attribution))
-    parts = []
+        why = f"The photograph; the map ({title}) is there and is not shown."
+        return partial(still_of_picture, attribution.image, heading, why), f"{said}. {why}"
+    more = []
+    shown = attribution
+    if max(attribution.values.shape[1:]) > LONGEST_SIDE:
+        # As it travels to the front end.
+        more.append(f"Reduced from {attribution.values.shape[2]} x {attribution.values.shape[1]}.")
+        picture = travelling_picture(attribution.image)
+        shown = replace(attribution, values=shrink(attribution.values), image=picture, extras={})
+    seen = Seen(shown, view_of(widget, shown))
     if widget.look == "overlay" and not seen.zero:
-        parts.append(f"The map is shown at {percent(widget.opacity)} opacity over the photograph.")
+        more.append(f"The map is shown at {percent(widget.opacity)} opacity over the photograph.")
     if widget.panels:
         others = "map is" if len(widget.panels) == 1 else "maps are"
-        parts.append(f"{len(widget.panels)} more {others} beside it in the widget.")
-    content = still_of_map(seen, widget.look, heading, title_words(attribution), " ".join(parts))
-    return content, f"{said}; {title_words(attribution)}. {scale_words(seen)}."
+        more.append(f"{len(widget.panels)} more {others} beside it in the widget.")
+    draw = partial(still_of_map, seen, widget.look, heading, title, " ".join(more))
+    return draw, f"{said}; {title}. {scale_words(seen)}."

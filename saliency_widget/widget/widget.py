@@ -313,8 +313,7 @@ class SaliencyWidget(Answering):
             # Once: what is saved cannot be mended when the map comes, and a view that comes late can be looked at.
             wait, self._picture_wait = self._picture_wait, 0.0
             self._settle(wait)
-        with self._lock:
-            add_still(self, data, metadata)
+        add_still(self, data, metadata)
         return data, metadata
 
     def close(self) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from saliency_widget.display.reduce import SIGNS, clip_level, heatmap, reduce_channels, scale_to_heat
+from saliency_widget.display.reduce import SIGNS, clip_level, reduce_channels, scale_to_heat
 from saliency_widget.errors import InputError
 
 # One row of three pixels, three channels: R, G, B.
@@ -19,6 +19,11 @@ maps = hnp.arrays(
     st.tuples(st.integers(1, 4), st.integers(1, 7), st.integers(1, 7)),
     elements=st.floats(-1e6, 1e6, width=32),
 )
+
+
+def heatmap(values: np.ndarray, sign: str = "absolute", clip: float = 99.0) -> np.ndarray:
+    reduced = reduce_channels(values, sign)
+    return scale_to_heat(reduced, clip_level(reduced, clip))
 
 
 def test_reductions_by_hand() -> None:
