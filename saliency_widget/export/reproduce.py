@@ -152,8 +152,11 @@ def reproduce(
         raise InputError("inputs", None, f"are needed: the map was made with {names}", "Give inputs={...} with these.")
     chosen = _method(told["method"], method)
     spec = target_from_plain(told["target"]) if target is None else target
-    ready = make_ready(
-        model,
+    for name, given in (("target", target), ("image", image)):
+        if isinstance(given, (list, tuple)):
+            raise InputError(name, given, "is a list", f"Give the one {name} of the map.")
+    ((ready,),) = make_ready(
+        [model],
         image,
         target=spec,
         method=chosen,
@@ -162,8 +165,6 @@ def reproduce(
         inputs=inputs,
         stacklevel=2,
     )
-    if ready.many:
-        raise InputError("target", target, "is a list", "Give the one target of the map.")
     stopped = None if told["progress"].get("final", True) else told["progress"].get("done")
     for step in ready.steps():
         now = step.attributions[0]

@@ -37,6 +37,8 @@ def test_it_names_all_that_decides_a_map_in_plain_values() -> None:
         "label": "bee",
         "other": 3,
         "other_label": "dog",
+        "of": "logit",
+        "activation": None,
         "text": "",
     }
     assert told["method"] == {
@@ -142,6 +144,7 @@ def again(given: Any, net: Any = None, photo: Any = None, **options: Any) -> Any
     [
         {},
         {"target": sw.Contrast("bee", "dog")},
+        {"target": sw.Contrast("bee", "dog", of="probability")},
         {"target": sw.Probability("cat", activation="sigmoid")},
         {"target": sw.Margin("cat", k=2), "method": sw.SmoothGrad(samples=3, seed=5)},
         {"method": sw.IntegratedGradients(steps=6, baseline=(0.1, 0.2, 0.3))},
@@ -239,7 +242,7 @@ def test_what_is_missing_is_named_before_any_work(monkeypatch: pytest.MonkeyPatc
     of_user = explained(target=score)
     assert again(with_array, method=sw.IntegratedGradients(steps=6, baseline=array)).identical
     assert again(of_user, target=score).identical
-    told = dict(of_user.provenance)
+    told, explained_before = dict(of_user.provenance), explained(target=1).provenance
     (tmp_path / "x.txt").write_text("x")
     (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0")
     (tmp_path / "x.svg").write_text('<svg><metadata id="saliency_widget">[1]</metadata></svg>')
@@ -262,6 +265,9 @@ def test_what_is_missing_is_named_before_any_work(monkeypatch: pytest.MonkeyPatc
             again(given)
         assert caught.value.argument == argument
         assert words in str(caught.value)
+    for lists in ({"photo": [picture()]}, {"target": [1]}):
+        with pytest.raises(sw.InputError, match="is a list"):
+            again(dict(explained_before), **lists)
     with pytest.raises(sw.InputError, match="tolerance"):
         again(told, tolerance=2)
 
