@@ -48,19 +48,19 @@ export async function ownNames() {
 
 /** The names of traits, and of what Python writes into dicts and reads from them. */
 export async function crossingNames() {
-  const folder = join(here, "..", "saliency_widget", "widget");
   const found = new Set();
-  for (const file of await readdir(folder)) {
-    if (!file.endsWith(".py")) continue;
-    const text = await readFile(join(folder, file), "utf8");
-    const places = [
-      /["'](\w+)["']\s*:/g,
-      /\.get\(["'](\w+)["']/g,
-      /\[["'](\w+)["']\]/g,
-      /^ {4}(\w+)(?:: [^=]*)? = t\.\w+\(/gm,
-    ];
-    for (const place of places) for (const [, name] of text.matchAll(place)) found.add(name);
-  }
+  for (const folder of ["widget", "export"].map((name) => join(here, "..", "saliency_widget", name)))
+    for (const file of await readdir(folder)) {
+      if (!file.endsWith(".py")) continue;
+      const text = await readFile(join(folder, file), "utf8");
+      const places = [
+        /["'](\w+)["']\s*:/g,
+        /\.get\(["'](\w+)["']/g,
+        /\[["'](\w+)["']\]/g,
+        /^ {4}(\w+)(?:: [^=]*)? = t\.\w+\(/gm,
+      ];
+      for (const place of places) for (const [, name] of text.matchAll(place)) found.add(name);
+    }
   return found;
 }
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import Contrast, Logit, LogProbability, Margin, Probability, Score, Target
+    from saliency_widget.widget.showing import display_as
     from saliency_widget.widget.widget import SaliencyWidget
 
 # Where each public name lives.
@@ -91,6 +92,7 @@ _HOME = {
     "XGradCAM": "saliency_widget.methods.cam",
     "XRAI": "saliency_widget.methods.xrai",
     "demo": "saliency_widget.models",
+    "display_as": "saliency_widget.widget.showing",
     "explain": "saliency_widget.explainer",
     "plot_grid": "saliency_widget.display.grid",
     "read_provenance": "saliency_widget.export.embedded",
@@ -142,6 +144,7 @@ __all__ = [
     "XGradCAM",
     "__version__",
     "demo",
+    "display_as",
     "explain",
     "plot_grid",
     "read_provenance",

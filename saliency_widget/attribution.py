@@ -32,6 +32,7 @@ SAVERS = {
     ".npz": "saliency_widget.attribution:write_npz",
     ".png": "saliency_widget.export.figures:write_png",
     ".svg": "saliency_widget.export.figures:write_svg",
+    ".html": "saliency_widget.export.alone:write_html",
 }
 """What :meth:`Attribution.save` calls, by suffix: ``module:function``, of the attribution, the path and the options.
 
@@ -271,9 +272,12 @@ class Attribution:
             Its suffix says what is written. ``.npz``: values, extras, image, target, method, quality and provenance,
             compressed and without pickle, which :meth:`load` reads where torch is not installed. ``.png``, ``.svg``:
             the figure of :meth:`plot`, with the provenance in it, which :func:`saliency_widget.read_provenance` reads;
-            the text of an SVG is text.
+            the text of an SVG is text. ``.html``: a page in which the map can be looked at, without a network and
+            without this package.
         **options
-            Of a picture: those of :meth:`plot` but ``ax``, and ``dpi`` of a PNG.
+            Of a picture: those of :meth:`plot` but ``ax``, and ``dpi`` of a PNG. Of a page: ``keep``, as for
+            :meth:`SaliencyWidget.to_html`, and what it opens with: ``sign``, ``reduce``, ``clip``, ``colormap``,
+            ``threshold``, ``opacity``.
 
         Raises
         ------

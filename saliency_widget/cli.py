@@ -8,7 +8,9 @@ import logging
 import os
 import re
 import sys
+import tempfile
 import warnings
+import webbrowser
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +31,7 @@ SCORES = ("logit", "probability", "log-probability", "margin")
 SIGNS = ("absolute", "signed", "positive", "negative")
 """The ways to show a map, likewise."""
 
-FORMATS = ("npz", "png", "svg")
+FORMATS = ("html", "npz", "png", "svg")
 """What can be written, likewise."""
 
 _MENU = Path(__file__).parent / "methods" / "menu.json"
@@ -39,6 +41,11 @@ _LONGEST_NUMBER = 30
 _DESCRIPTION = "See what a vision model's score is sensitive to."
 
 _METHODS = "List the methods with their parameters, or describe one: formula, cost, reference, known failings."
+
+_OPEN = """\
+Open a saved map as a page in the browser: hover, threshold, sign, colours and zoom, without a network and without a
+model. The page is one file and can be passed on.
+"""
 
 _EXPLAIN = """\
 Make saliency maps of pictures: which pixels would change the model's score most if they changed a little.
@@ -57,6 +64,8 @@ examples:
       explain the class "tabby", whatever the model predicts
   saliency-widget explain *.jpg --out maps --format png,npz
       each picture with its own predicted class; maps/NAME-saliency.png and .npz
+  saliency-widget explain *.jpg --html pages
+      pages in which the maps can be looked at, pages/NAME-saliency.html
   saliency-widget explain cat.jpg --target 281 --signed --npz map.npz
       class number 281; colours show which way each pixel pushes; the numbers themselves go into map.npz
   saliency-widget explain cat.jpg --sign positive --colormap viridis
@@ -138,6 +147,9 @@ def _parser() -> argparse.ArgumentParser:
         "--out", metavar="DIR", help="the folder for all that is written, which is made if it is not there"
     )
     goals.add_argument(
+        "--html", metavar="DIR", help="short for --out DIR --format html: pages in which the maps can be looked at"
+    )
+    goals.add_argument(
         "--format", metavar="LIST", help=f"what to write for each picture: any of {', '.join(FORMATS)} (default: png)"
     )
     explain.add_argument(
@@ -187,6 +199,13 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="leave the weights random, which the PNG says: for trying things out",
     )
+    opened = commands.add_parser("open", help="look at a saved map", description=_OPEN, allow_abbrev=False)
+    opened.set_defaults(run=_open)
+    opened.add_argument("map", metavar="MAP.npz", help="what Attribution.save or explain --format npz wrote")
+    opened.add_argument(
+        "-o", "--output", metavar="OUT.html", help="where to write the page (default: a file among the temporary ones)"
+    )
+    opened.add_argument("--no-browser", action="store_true", help="write the page and print its place, and no more")
     methods = commands.add_parser(
         "methods", help="list the methods, or describe one", description=_METHODS, allow_abbrev=False
     )
@@ -219,10 +238,31 @@ def _methods(arguments: argparse.Namespace) -> None:
         print(f"\n{heading}: {body}")
 
 
+def _open(arguments: argparse.Namespace) -> None:
+    saved = Path(arguments.map).expanduser()
+    from saliency_widget.attribution import Attribution
+    from saliency_widget.export.alone import write_html
+    from saliency_widget.export.page import check_page
+
+    page = check_page(arguments.output) if arguments.output is not None else None
+    attribution = Attribution.load(saved)
+    # A folder of its own: where anybody may write, a name that can be guessed may be taken already.
+    page = page or Path(tempfile.mkdtemp(prefix="saliency-")) / f"{saved.stem}.html"
+    write_html(attribution, page)
+    print(f"Wrote {page}")
+    if not arguments.no_browser and not webbrowser.open(page.resolve().as_uri()):
+        print("No browser was found: open the file in one.")
+
+
 def _explain(arguments: argparse.Namespace) -> None:
     if arguments.model is None and (arguments.weights is not None or arguments.random_weights):
         option = "--random-weights" if arguments.random_weights else "--weights"
         raise InputError(option, arguments.weights or True, "goes with a model", "Name it: --model NAME.")
+    if arguments.html is not None:
+        for option, value in (("--out", arguments.out), ("--format", arguments.format)):
+            if value is not None:
+                raise InputError("--html", arguments.html, f"does not go with {option}", "Say --out DIR --format html.")
+        arguments.out, arguments.format = arguments.html, "html"
     goals = _goals(arguments)
 
     # after the arguments, so that --help and a slip of the pen are answered at once

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import webbrowser
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -25,6 +27,7 @@ from saliency_widget.methods.base import menu
 from saliency_widget.methods.gradient import Gradient
 from saliency_widget.models import demo, named
 from saliency_widget.targets import KINDS
+from tests.export.pages import Parsed, attribution
 
 TINY = "test_resnet.r160_in1k"
 
@@ -379,7 +382,39 @@ def test_each_picture_gets_its_files_in_the_folder(cat: Path, capsys: pytest.Cap
 def test_one_picture_as_svg(cat: Path) -> None:
     assert cli.main(["explain", str(cat), "--model", TINY, "--random-weights", "-o", "map.svg"]) == 0
     assert Path("map.svg").read_text().startswith("<?xml")
-    assert tuple(sorted(suffix.lstrip(".") for suffix in SAVERS if suffix != ".html")) == cli.FORMATS
+    assert tuple(sorted(suffix.lstrip(".") for suffix in SAVERS)) == cli.FORMATS
+
+
+def test_pages_of_several_pictures(cat: Path, tmp_path: Path) -> None:
+    other = tmp_path / "dog.png"
+    Image.open(cat).rotate(90).save(other)
+    arguments = ["explain", str(cat), str(other), "--model", TINY, "--random-weights", "--html", "pages", "--signed"]
+    assert cli.main(arguments) == 0
+    for name in (cat.stem, "dog"):
+        told = Parsed(Path(f"pages/{name}-saliency.html").read_text("utf-8")).state["traits"]
+        assert told["sign"] == "signed"
+        assert len(told["_info"]["subjects"][0]["prediction"]) == 5
+        assert sw.read_provenance(f"pages/{name}-saliency.html")["target"]["index"] == told["class_index"]
+    assert cli.main([*arguments, "--out", "elsewhere"]) == 2
+    assert not Path("elsewhere").exists()
+
+
+def test_a_saved_map_is_opened_as_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda url: not opened.append(url))
+    attribution("a </script> label").save(tmp_path / "map.npz")
+    assert cli.main(["open", str(tmp_path / "map.npz"), "-o", "page.html"]) == 0
+    assert opened == [Path("page.html").resolve().as_uri()]
+    assert Parsed(Path("page.html").read_text("utf-8")).state["traits"]["_maps"][0]["target"]["index"] == 3
+    assert cli.main(["open", str(tmp_path / "map.npz"), "--no-browser"]) == 0
+    assert len(opened) == 1
+    page = Path(capsys.readouterr().out.splitlines()[-1].removeprefix("Wrote "))
+    assert page.name == "map.html"
+    shutil.rmtree(page.parent)
+    for wrong in (["open", "none.npz"], ["open", str(tmp_path / "map.npz"), "-o", "page.htm"]):
+        assert cli.main(wrong) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import { enlarge } from "../src/map/enlarge";
 import { Field } from "../src/map/field";
 import { decodeHalf } from "../src/map/half";
 import { histogram } from "../src/map/histogram";
+import { decodeKept, type Plane } from "../src/map/kept";
 import { paint } from "../src/map/paint";
 import { reduceChannels, SIGNS, type Sign } from "../src/map/reduce";
 
@@ -35,6 +36,18 @@ interface Case {
     string,
     { bins: number; level: number | null; start: number; end: number; counts: number[] }[]
   >;
+  /** What a page holds of it. */
+  kept?: {
+    keep: string;
+    data: string;
+    dtype: string;
+    shape: [number, number, number];
+    planes: Plane[];
+    scale: number;
+    absolute_scale: number;
+    /** Little-endian floats by plane. */
+    read: Partial<Record<Plane, string>>;
+  }[];
   enlarged?: { height: number; width: number; values: (number | null)[] };
 }
 
@@ -105,6 +118,17 @@ describe.skipIf(files.length === 0)("golden files", () => {
           if (value !== null) expect(found[i]).toBeCloseTo(value, 5);
         });
         expect(large.values.filter((value) => value !== null).length).toBeGreaterThan(0);
+      });
+    }
+    for (const { keep, data, dtype, shape, planes, scale, absolute_scale, read } of golden.kept ?? []) {
+      it(`${golden.name}, as a page keeps it: ${keep}`, () => {
+        expect(dtype).toBe("int8");
+        const found = decodeKept(fromBase64(data)!, { shape, planes, scale, absoluteScale: absolute_scale })!;
+        expect(Object.keys(found)).toEqual(Object.keys(read));
+        for (const [plane, values] of Object.entries(read)) {
+          const expected = new Float32Array(fromBase64(values)!.buffer);
+          expect([...found[plane as Plane]!], plane).toEqual([...expected]);
+        }
       });
     }
     for (const sign of SIGNS) {

@@ -176,8 +176,11 @@ class Explainer:
     def _rank(self) -> None:
         probabilities = self.outputs.sigmoid() if self.classes == 1 else self.outputs.softmax(dim=1)
         self.probabilities = probabilities[0]
-        best = torch.argsort(self.outputs[0], descending=True, stable=True)[:TOP].tolist()
-        self.prediction = tuple(self.class_score(index) for index in best)
+        self.prediction = tuple(self.class_score(index) for index in self.most_probable(TOP))
+
+    def most_probable(self, count: int) -> tuple[int, ...]:
+        """So many classes, best first."""
+        return tuple(torch.argsort(self.outputs[0], descending=True, stable=True)[:count].tolist())
 
     @cached_property
     def _image_facts(self) -> dict[str, Any]:
@@ -343,6 +346,9 @@ class Explainer:
         seen = None if problem.seen is None else problem.seen[None].to("cpu", torch.float64)
         record = MethodRecord(method.name, method.label, method.parameters())
         common = run_facts(self.shadow.model, self._image_facts, self.prepared.source, problem, method)
+        common["prediction"] = [
+            {"index": one.index, "label": one.label, "probability": one.probability} for one in self.prediction
+        ]
         attributions = []
         for k, target in enumerate(targets):
             facts: dict[str, Any] = {

@@ -46,7 +46,7 @@ def read_provenance(path: Any) -> dict[str, Any]:
     Parameters
     ----------
     path
-        A .npz, .png or .svg file.
+        A .npz, .png, .svg or .html file; of a page with several maps, that of the one it opens with.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def read_provenance(path: Any) -> dict[str, Any]:
     {'name': 'gradient', 'label': 'Gradient', 'parameters': {'blur': 0.0}}
     """
     if not isinstance(path, (str, os.PathLike)):
-        remedy = "Give the path of a .npz, .png or .svg file."
+        remedy = "Give the path of a .npz, .png, .svg or .html file."
         raise InputError("path", path, f"is a {type(path).__name__} and no path", remedy)
     file = Path(path).expanduser()
     read = _READERS.get(file.suffix.lower())
@@ -73,7 +73,7 @@ def read_provenance(path: Any) -> dict[str, Any]:
         found = read(file)
     except InputError:
         raise
-    except (OSError, ValueError, struct.error, zlib.error, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, struct.error, zlib.error, RecursionError):
         found = None
     if not isinstance(found, dict):
         raise InputError("path", str(path), "carries no provenance", "Give a file that Attribution.save wrote.")
@@ -109,5 +109,15 @@ def _of_svg(path: Path) -> Any:
     return json.loads(rest.partition("</metadata>")[0]) if found else None
 
 
-_READERS: dict[str, Callable[[Path], Any]] = {".npz": _of_npz, ".png": _of_png, ".svg": _of_svg}
+def _of_html(path: Path) -> Any:
+    # The state holds no "<", so that the first end of a script is its own.
+    content = path.read_bytes()[:_LARGEST].decode("utf-8", "replace")
+    _, found, rest = content.partition('<script type="application/json" id="state">')
+    if not found:
+        return None
+    state = json.loads(rest.partition("</script>")[0])
+    return state["provenance"][state["traits"]["shown"]]
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {".npz": _of_npz, ".png": _of_png, ".svg": _of_svg, ".html": _of_html}
 """What reads the provenance of a file, by its suffix."""

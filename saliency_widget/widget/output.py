@@ -13,8 +13,8 @@ from saliency_widget.display.colours import table_names
 from saliency_widget.display.encode import LONGEST_SIDE, shrink
 from saliency_widget.display.view import Seen, View
 from saliency_widget.display.words import one_line, percent, scale_words, title_words
+from saliency_widget.export.picture import travelling_picture
 from saliency_widget.export.still import still_of_map, still_of_picture
-from saliency_widget.widget.state import travelling_picture
 
 if TYPE_CHECKING:
     from saliency_widget.attribution import Attribution
@@ -97,15 +97,20 @@ def add_still(widget: SaliencyWidget, data: dict[str, Any], metadata: dict[str, 
     Whatever goes wrong with it is logged and leaves it out: the view itself must be shown.
     """
     try:
-        with widget._lock:
-            draw, alt = _still(widget)
-        # A large map takes its time, and what is drawn of does not change any more.
-        content = draw()
+        content, alt = still_of(widget)
     except Exception:
         _LOG.debug("there is no picture of a widget", exc_info=True)
         return
     data[_PNG] = base64.b64encode(content).decode("ascii")
     metadata[_PNG] = {"alt": alt}
+
+
+def still_of(widget: SaliencyWidget) -> tuple[bytes, str]:
+    """A PNG of what is on display, and the words for whoever does not see it."""
+    with widget._lock:
+        draw, alt = _still(widget)
+    # A large map takes its time, and what is drawn of does not change any more.
+    return draw(), alt
 
 
 def _still(widget: SaliencyWidget) -> tuple[Callable[[], bytes], str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +11,12 @@ import numpy as np
 from PIL import Image
 
 from saliency_widget.attribution import Attribution
-from saliency_widget.display.encode import Packed, shrink
+from saliency_widget.display.encode import Packed
+from saliency_widget.export.header import Facts, describe_map
 from saliency_widget.methods.plain import plain_parameters
 from saliency_widget.widget.wants import kind_of
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from saliency_widget.explainer import Step
     from saliency_widget.widget.session import Order
     from saliency_widget.widget.subjects import Place
@@ -26,52 +24,44 @@ if TYPE_CHECKING:
 _THUMBNAIL = 48
 
 
+def facts_of(order: Order, step: Step, place: Place, baseline: str | None) -> Facts:
+    """What an attribution does not say of itself."""
+    kind, other = kind_of(order.target)
+    return Facts(
+        key=order.key,
+        model=place.model,
+        image=place.image,
+        parameters=plain_parameters(order.method),
+        kind=kind,
+        other=other,
+        other_label=getattr(order.target, "other_label", None),
+        seconds=step.seconds,
+        done=step.done,
+        total=step.total,
+        final=step.final,
+        snapshot=step.snapshot,
+        baseline=baseline,
+    )
+
+
+def facts_in(header: Mapping[str, Any]) -> Facts:
+    """The same, read from a header."""
+    target = header["target"]
+    same = ("key", "model", "image", "seconds", "done", "total", "final", "snapshot", "baseline")
+    return Facts(
+        parameters=header["method"]["parameters"],
+        kind=target["kind"],
+        other=target["other"],
+        other_label=target["other_label"],
+        **{name: header[name] for name in same},
+    )
+
+
 def header_of(
     order: Order, attribution: Attribution, packed: Packed, step: Step, place: Place, baseline: str | None
 ) -> dict[str, Any]:
     """What the front end must know of a map besides its bytes."""
-    kind, other = kind_of(order.target)
-    return {
-        "key": order.key,
-        "model": place.model,
-        "image": place.image,
-        "method": {
-            "name": attribution.method.name,
-            "label": attribution.method.label,
-            "parameters": plain_parameters(order.method),
-        },
-        "target": {
-            "kind": kind,
-            "index": attribution.target.index,
-            "other": other,
-            "label": attribution.target.label,
-            "other_label": getattr(order.target, "other_label", None),
-            "text": attribution.target.text,
-        },
-        "shape": list(packed.shape),
-        "dtype": "float16",
-        "scale": packed.scale,
-        "error": packed.error,
-        "nonfinite": packed.nonfinite,
-        "reduced_from": None if packed.reduced_from is None else list(packed.reduced_from),
-        "unit": attribution.unit,
-        "score": plain(attribution.score),
-        "probability": plain(attribution.probability),
-        "seconds": round(step.seconds, 4),
-        "quality": _figures(attribution.quality),
-        "done": step.done,
-        "total": step.total,
-        "final": step.final,
-        "snapshot": step.snapshot,
-        "outdated": False,
-        "baseline": baseline,
-    }
-
-
-def _figures(quality: Mapping[str, Any]) -> dict[str, float]:
-    """Those that are finite numbers."""
-    numbers = {name: value for name, value in quality.items() if isinstance(value, (int, float))}
-    return {name: value for name, value in numbers.items() if not isinstance(value, bool) and math.isfinite(value)}
+    return describe_map(attribution, packed, facts_of(order, step, place, baseline))
 
 
 def baseline_of(order: Order) -> str | None:
@@ -96,14 +86,3 @@ def status_of(
     """What the kernel is at: "idle", "computing" or "error"; ``want`` is what more a page must know of the order."""
     what = None if order is None else {**(want or {}), "key": order.key, "text": order.target.text}
     return {"state": state, "want": what, "message": message, "traceback": trace}
-
-
-def travelling_picture(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Bring the picture to the pixels of a map that was reduced to travel."""
-    small = shrink(picture.transpose(2, 0, 1).astype(np.float32))
-    return np.ascontiguousarray(np.floor(small + 0.5).astype(np.uint8).transpose(1, 2, 0))
-
-
-def plain(number: float | None) -> float | None:
-    """JSON knows no NaN and no infinity; a missing number is null."""
-    return None if number is None or not np.isfinite(number) else float(number)

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from saliency_widget.errors import InputError
+from saliency_widget.export.header import plain
+from saliency_widget.export.picture import travelling_picture
 from saliency_widget.methods.base import menu
 from saliency_widget.methods.controls import controls_of
 from saliency_widget.targets import KINDS
 from saliency_widget.widget.protocol import VERSION
-from saliency_widget.widget.state import plain, travelling_picture
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from saliency_widget.explainer import Explainer
 
 _LONGEST_ORIGINAL = 2048
@@ -95,6 +99,10 @@ class Subjects:
     def place(self, explainer: Explainer) -> Place:
         """Where an explainer stands."""
         return self._places[id(explainer)]
+
+    def picture(self, explainer: Explainer) -> npt.NDArray[np.uint8]:
+        """The picture of an explainer as it travels, uint8 (H, W, 3)."""
+        return self._pictures[id(explainer)]
 
     def pictures(self) -> list[bytes]:
         """The pictures as they travel, RGB, one for each subject."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ipywidgets import Layout
@@ -11,6 +12,8 @@ from ipywidgets.widgets.widget import _instances
 from saliency_widget.attribution import Attribution
 from saliency_widget.errors import SaliencyError
 from saliency_widget.explainer import make_ready
+from saliency_widget.export.frame import Static, check_height, static_of
+from saliency_widget.export.page import check_page, write_page
 from saliency_widget.methods.base import Method
 from saliency_widget.methods.plain import plain_parameters
 from saliency_widget.targets import Target
@@ -19,9 +22,11 @@ from saliency_widget.widget.answering import Answering
 from saliency_widget.widget.choices import check_view
 from saliency_widget.widget.frontend import esm
 from saliency_widget.widget.looks import LOOKS
-from saliency_widget.widget.output import add_still, figure_of, words_of
+from saliency_widget.widget.output import add_still, figure_of, still_of, words_of
+from saliency_widget.widget.pages import Wish, page_of
 from saliency_widget.widget.reporter import Reporter
 from saliency_widget.widget.session import Order, Session, quietly
+from saliency_widget.widget.showing import shown_as
 from saliency_widget.widget.slots import COUNT
 from saliency_widget.widget.state import status_of
 from saliency_widget.widget.subjects import Subjects
@@ -305,6 +310,8 @@ class SaliencyWidget(Answering):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The view, and beside it a picture and words for wherever there is no widget."""
+        if shown_as() == "static" and not self._closed:
+            return self.static(progress=False)._repr_mimebundle_(**kwargs)
         made = super()._repr_mimebundle_(**kwargs)
         if made is None or self._closed:
             return made
@@ -315,6 +322,91 @@ class SaliencyWidget(Answering):
             self._settle(wait)
         add_still(self, data, metadata)
         return data, metadata
+
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        classes: int | Sequence[Any] | None = None,
+        methods: Sequence[Any] | None = None,
+        images: Sequence[Any] | str | None = None,
+        keep: str | None = None,
+        original: bool = False,
+        progress: bool = True,
+    ) -> None:
+        """Write one HTML file that needs no kernel and no network, and shows the maps as this widget does.
+
+        What needs the model rests there, and says so.
+
+        Parameters
+        ----------
+        path
+            Where to; an old file stays as it is if anything fails.
+        classes
+            So many of the most probable classes of each image, or a list of classes.
+        methods
+            Names or objects.
+        images
+            Numbers or names of this widget's images, or "all".
+        keep
+            How exactly: "shown" (one plane, that of the sign on display, in 8 bits), "signs" (the largest magnitude
+            and the sum of the channels, in 8 bits), "channels" (every channel, in 8 bits) or "full" (float16). None is
+            "signs", or "channels" where another reduction than the usual is on display.
+        original
+            Whether the pictures before preprocessing go along; they do where they are on display.
+        progress
+            Show a progress bar while missing maps are computed.
+
+        Raises
+        ------
+        InputError
+            An argument cannot work. Raised before any work.
+        SaliencyError
+            The widget is closed, or its map failed.
+
+        Notes
+        -----
+        The maps are those of all ``classes`` by all ``methods`` in all ``images``, what is not given being what is on
+        display; beside these the map on display and the panels. With none of the three given it is all that the widget
+        holds and the most probable classes.
+        """
+        goal = check_page(path)
+        write_page(page_of(self, Wish(classes, methods, images), keep=keep, original=original, progress=progress), goal)
+
+    def static(
+        self,
+        *,
+        classes: int | Sequence[Any] | None = None,
+        methods: Sequence[Any] | None = None,
+        images: Sequence[Any] | str | None = None,
+        keep: str | None = None,
+        original: bool = False,
+        height: int | None = None,
+        progress: bool = True,
+    ) -> Static:
+        """The same as an object that shows in any notebook renderer, without the widget machinery.
+
+        It is interactive, in a frame of its own, where frames are allowed, and a picture with its words elsewhere.
+
+        Parameters
+        ----------
+        classes, methods, images, keep, original, progress
+            As for :meth:`to_html`.
+        height
+            Of the frame, in CSS pixels; None has room for the picture and what stands below it.
+
+        Raises
+        ------
+        InputError
+            An argument cannot work. Raised before any work.
+        SaliencyError
+            The widget is closed, or its map failed.
+        """
+        if height is not None:
+            check_height(height)
+        wish = Wish(classes, methods, images)
+        page = page_of(self, wish, keep=keep, original=original, progress=progress)
+        return static_of(page, *still_of(self), height)
 
     def close(self) -> None:
         """Stop all work, let the models and the maps go, and remove the widget from the page."""

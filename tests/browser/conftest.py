@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext
 
+from tests.browser.offline import Lesson, Offline, make_lesson
 from tests.browser.page import MAKE, SMALL, Widget, Wire
 from tests.conftest import notebook_of
 from tests.lab import Lab, Server
@@ -18,9 +18,22 @@ def wire(context: BrowserContext) -> Wire:
     return Wire(context)
 
 
+@pytest.fixture(scope="session")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> Lesson:
+    return make_lesson(tmp_path_factory.mktemp("lesson"))
+
+
 @pytest.fixture
-def quick(open_lab: Any, wire: Wire) -> Iterator[tuple[Lab, Widget]]:
-    """A notebook with the demo's widget on display and two free cells."""
+def quick(request: pytest.FixtureRequest, context: BrowserContext, wire: Wire) -> Iterator[tuple[Lab, Widget]]:
+    """The demo's widget on display in a notebook with two free cells; or, as "page", on a page without a kernel."""
+    if getattr(request, "param", "notebook") == "page":
+        offline = Offline(context, request.getfixturevalue("lesson"))
+        widget = Widget(offline.page.locator("#widget"))
+        widget.threshold.wait_for()
+        yield offline, widget  # type: ignore[misc]
+        assert offline.errors == []
+        return
+    open_lab = request.getfixturevalue("open_lab")
     lab = open_lab([MAKE, "0", "0"])
     text = lab.run(0)
     assert "Traceback" not in text, text

@@ -8,9 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from playwright.sync_api import BrowserContext, Locator, Page
 
 from tests.lab import Lab
+
+# For what needs no kernel: it is the same on a page that was written to the disk.
+EVERYWHERE = pytest.mark.parametrize("quick", ["notebook", "page"], indirect=True)
 
 MAKE = (
     'import saliency_widget as sw\nmodel = sw.demo.model()\nw = sw.SaliencyWidget(model, sw.demo.image("chelsea"))\nw'

@@ -7,10 +7,11 @@ import base64
 import numpy as np
 import pytest
 
-from tests.browser.page import Widget, Wire, truth
+from tests.browser.page import EVERYWHERE, Widget, Wire, truth
 from tests.lab import Lab, Server
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("sign", ["absolute", "signed"])
 def test_the_readout_is_the_engines_number(quick: tuple[Lab, Widget], sign: str) -> None:
     lab, widget = quick
@@ -35,6 +36,7 @@ def test_the_readout_is_the_engines_number(quick: tuple[Lab, Widget], sign: str)
             assert ("raises" if expected["value"] > 0 else "lowers") in widget.field("sign").inner_text()
 
 
+@EVERYWHERE
 def test_the_threshold_keeps_exactly_the_definitions_pixels(quick: tuple[Lab, Widget], wire: Wire) -> None:
     lab, widget = quick
     widget.threshold.focus()
@@ -56,6 +58,7 @@ def test_the_threshold_keeps_exactly_the_definitions_pixels(quick: tuple[Lab, Wi
         assert (shown[kept][:, :3] == table[kept]).all()
 
 
+@EVERYWHERE
 def test_a_drag_of_the_threshold_is_at_most_one_update(quick: tuple[Lab, Widget], wire: Wire) -> None:
     lab, widget = quick
     box = widget.threshold.bounding_box()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.browser.page import Widget, Wire, say, until
+from tests.browser.page import EVERYWHERE, Widget, Wire, say, until
 from tests.lab import Lab
 
 SLOW = """
@@ -35,6 +35,7 @@ def open_all(widget: Widget) -> None:
             summary.click()
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("look", ["overlay", "map", "image"])
 def test_look_photograph_map_or_both(quick: tuple[Lab, Widget], wire: Wire, look: str) -> None:
     lab, widget = quick
@@ -49,6 +50,7 @@ def test_look_photograph_map_or_both(quick: tuple[Lab, Widget], wire: Wire, look
     assert say(lab, "w.look") == look
 
 
+@EVERYWHERE
 def test_zoom_to_single_pixels_writes_their_numbers_and_fit_brings_all_back(
     quick: tuple[Lab, Widget], wire: Wire
 ) -> None:
@@ -98,6 +100,7 @@ def test_a_parameter_of_a_method_makes_another_map(quick: tuple[Lab, Widget]) ->
     assert say(lab, "[w.method, w.parameters['samples']]") == ["smoothgrad", 4]
 
 
+@EVERYWHERE
 @pytest.mark.parametrize("sign", ["positive", "negative"])
 def test_one_side_of_the_sign_shows_that_side_alone(quick: tuple[Lab, Widget], sign: str) -> None:
     lab, widget = quick
@@ -211,6 +214,7 @@ def test_widgets_side_by_side_in_an_hbox_are_wide_enough_to_be_used(quick: tuple
         assert view.evaluate("view => view.clientWidth >= 320 && view.scrollWidth <= view.clientWidth")
 
 
+@EVERYWHERE
 def test_all_of_it_works_with_the_keyboard_alone(quick: tuple[Lab, Widget], wire: Wire) -> None:
     lab, widget = quick
     cells = lab.count
@@ -231,6 +235,7 @@ def test_all_of_it_works_with_the_keyboard_alone(quick: tuple[Lab, Widget], wire
     assert lab.count == cells, "no key reached the notebook"
 
 
+@EVERYWHERE
 def test_the_histogram_has_two_handles(quick: tuple[Lab, Widget], wire: Wire) -> None:
     lab, widget = quick
     clip = widget.root.get_by_role("slider", name="Clip at value")
@@ -249,6 +254,7 @@ def test_the_histogram_has_two_handles(quick: tuple[Lab, Widget], wire: Wire) ->
     assert say(lab, "w.clip") < 99
 
 
+@EVERYWHERE
 def test_pinned_readings_stay_and_follow_the_map(quick: tuple[Lab, Widget]) -> None:
     lab, widget = quick
     widget.row.fill("30")

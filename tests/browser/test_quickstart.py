@@ -6,7 +6,7 @@ import json
 
 from playwright.sync_api import BrowserContext
 
-from tests.browser.page import Widget
+from tests.browser.page import EVERYWHERE, Widget
 from tests.lab import NOTEBOOKS, Lab, Server
 
 
@@ -25,6 +25,7 @@ def test_the_quickstart_runs_from_top_to_bottom(context: BrowserContext, server:
         server.shutdown_kernels()
 
 
+@EVERYWHERE
 def test_the_prediction_is_said_and_is_a_cat(quick: tuple[Lab, Widget]) -> None:
     lab, widget = quick
     best = lab.ask(1, 'import json; print("JSON" + json.dumps(w._info["subjects"][0]["prediction"][:3]))')
@@ -38,6 +39,7 @@ def test_the_prediction_is_said_and_is_a_cat(quick: tuple[Lab, Widget]) -> None:
     assert "99th percentile" in text
 
 
+@EVERYWHERE
 def test_the_colour_bar_keeps_its_scale_and_dims_what_is_hidden(quick: tuple[Lab, Widget]) -> None:
     _, widget = quick
     bar, marks = widget.root.locator("canvas.bar"), widget.root.locator(".cut:visible")

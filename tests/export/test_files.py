@@ -143,7 +143,7 @@ def test_a_suffix_that_is_registered_is_written(
     monkeypatch.setitem(SAVERS, ".txt", "tests.export.test_files:write_text")
     made.save(tmp_path / "map.txt", words="hello")
     assert (tmp_path / "map.txt").read_text() == "hello"
-    with pytest.raises(sw.InputError, match=re.escape(".npz, .png, .svg, .txt")):
+    with pytest.raises(sw.InputError, match=re.escape(".npz, .png, .svg, .html, .txt")):
         made.save(tmp_path / "map.jpg")
 
 

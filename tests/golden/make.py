@@ -17,6 +17,7 @@ from saliency_widget.display.cells import to_picture
 from saliency_widget.display.colours import colour_table, colourise, is_uniform, table_names
 from saliency_widget.display.encode import decode_half, encode_half
 from saliency_widget.display.histogram import histogram
+from saliency_widget.display.quantise import keep_map, read_kept
 from saliency_widget.display.reduce import REDUCTIONS, SIGNS, clip_level, reduce_channels, scale_to_heat
 from saliency_widget.display.threshold import keep_strongest, rank_of
 
@@ -117,6 +118,8 @@ def case(name: str, values: np.ndarray) -> dict[str, Any]:
     if len(values) == 1:
         large = to_picture(decoded, *PICTURE)[0]
         out["enlarged"] = {"height": PICTURE[0], "width": PICTURE[1], "values": numbers(large)}
+    else:
+        out["kept"] = kept(values)
     return out
 
 
@@ -131,6 +134,29 @@ def pairs() -> list[dict[str, Any]]:
         for sign in ("absolute", "signed")
         for found in [agreement(*(reduce_channels(as_travelled(known[name]), sign) for name in (first, second)))]
     ]
+
+
+def kept(values: np.ndarray) -> list[dict[str, Any]]:
+    """What a page holds of a map, and what is read of it."""
+    found = []
+    for keep, sign in (("shown", "absolute"), ("shown", "signed"), ("signs", "absolute"), ("channels", "absolute")):
+        one = keep_map(values, keep, sign)
+        planes = read_kept(one.data, one.dtype, one.shape, one.planes, one.scale, one.absolute_scale)
+        found.append(
+            {
+                "keep": f"{keep} {sign}",
+                "data": base64.b64encode(one.data).decode(),
+                "dtype": one.dtype,
+                "shape": list(one.shape),
+                "planes": list(one.planes),
+                "scale": one.scale,
+                "absolute_scale": one.absolute_scale,
+                "read": {
+                    name: base64.b64encode(plane.astype("<f4").tobytes()).decode() for name, plane in planes.items()
+                },
+            }
+        )
+    return found
 
 
 def as_travelled(values: np.ndarray) -> np.ndarray:

@@ -17,6 +17,8 @@ KERNELS = {
     "7.3.0": ["ipykernel==7.3.0"],
     "7.4.0": ["ipykernel==7.4.0"],
 }
+# The last that builds without a network: later ones fetch their theme when they run.
+BOOK = "jupyter-book<2"
 CDN = {"html-manager": "@jupyter-widgets/html-manager@1.0.15", "requirejs": "requirejs@2.3.8"}
 
 
@@ -25,6 +27,8 @@ def install(folder: Path) -> None:
         target = folder / f"ipykernel-{version}"
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--target", str(target)]
         subprocess.run([*pip, *packages], check=True)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(folder / "jupyter-book")]
+    subprocess.run([*pip, BOOK], check=True)
     for name, package in CDN.items():
         # Not npm install: their bundles hold what they depend on, which is 130 packages otherwise.
         command = ["npm", "pack", "--silent", package, "--pack-destination", str(folder)]

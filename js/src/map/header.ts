@@ -1,3 +1,5 @@
+import type { Plane } from "./kept";
+
 export interface Target {
   readonly kind: string;
   /** null where the target is not one class. */
@@ -19,7 +21,15 @@ export interface Header {
   readonly method: { readonly name: string; readonly label: string; readonly parameters: Fields };
   readonly target: Target;
   readonly shape: readonly [number, number, number];
+  readonly dtype: "float16" | "int8";
   readonly scale: number;
+  /** What is kept instead of the channels; empty where those are. */
+  readonly planes: readonly Plane[];
+  /** What one unit of the plane of magnitudes is worth. */
+  readonly absoluteScale: number;
+  /** The largest error of a value, and of a magnitude where those have a plane of their own. */
+  readonly error: number;
+  readonly absoluteError: number;
   readonly unit: string;
   readonly score: number | null;
   readonly probability: number | null;
@@ -146,7 +156,8 @@ const MOST_VALUES = 2 ** 26;
 
 export function parseHeader(raw: unknown): Header | null {
   const h = fields(raw);
-  if (h?.dtype !== "float16" || typeof h.key !== "string" || h.key === "") return null;
+  if ((h?.dtype !== "float16" && h?.dtype !== "int8") || typeof h.key !== "string" || h.key === "")
+    return null;
   if (!Array.isArray(h.shape) || h.shape.length !== 3) return null;
   const [channels, height, width] = h.shape.map((side) => whole(side, 1));
   const scale = finite(h.scale);
@@ -167,7 +178,12 @@ export function parseHeader(raw: unknown): Header | null {
     },
     target: parseTarget(h.target),
     shape: [channels, height, width],
+    dtype: h.dtype,
     scale,
+    planes: list(h.planes).filter((one): one is Plane => one === "signed" || one === "absolute"),
+    absoluteScale: finite(h.absolute_scale) ?? 0,
+    error: finite(h.error) ?? 0,
+    absoluteError: finite(h.absolute_error) ?? 0,
     unit: text(h.unit),
     score: finite(h.score),
     probability: finite(h.probability),

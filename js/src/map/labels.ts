@@ -2,14 +2,22 @@ const WORD = /[\p{L}\p{N}]/u;
 
 /** Labels made ready for searching; a class without a label is called by its number, two of one label are told apart by it. */
 export class Labels {
-  readonly count: number;
-  readonly #names: readonly string[];
+  readonly #names: Readonly<Record<number, string>>;
+  /** The classes that can be found. */
+  readonly #classes: readonly number[];
   #shared: Set<string> | null = null;
   #lower: string[] | null = null;
 
-  constructor(names: readonly string[], classes: number) {
-    this.#names = names;
-    this.count = Math.max(classes, names.length);
+  /** `names` of all classes in their order; or by their number, of the few that a page keeps, and no other is found. */
+  constructor(names: readonly string[] | Readonly<Record<string, string>>, classes: number) {
+    this.#names = names as Readonly<Record<number, string>>;
+    this.#classes = Array.isArray(names)
+      ? Array.from({ length: Math.max(classes, names.length) }, (_, i) => i)
+      : Object.keys(names).map(Number);
+  }
+
+  get count(): number {
+    return this.#classes.length;
   }
 
   name(index: number): string {
@@ -18,7 +26,7 @@ export class Labels {
 
   /** `label` as the name of class `index`, with its number where another class is called the same. */
   distinct(index: number, label: string): string {
-    this.#shared ??= shared(this.#names);
+    this.#shared ??= shared(Object.values(this.#names));
     return this.#shared.has(label) ? `${label} (${index})` : label;
   }
 
@@ -29,26 +37,25 @@ export class Labels {
   find(typed: string, limit: number, first: readonly number[] = []): { matches: number[]; total: number } {
     const query = typed.trim().toLowerCase();
     if (query === "") return this.#all(limit, first);
-    if (!this.#lower) {
-      this.#lower = Array.from({ length: this.count }, (_, i) => this.name(i).toLowerCase());
-    }
+    this.#lower ??= this.#classes.map((i) => this.name(i).toLowerCase());
     const ranked: number[][] = [[], [], [], [], []];
     const asNumber = /^\d+$/.test(query) ? Number(query) : -1;
     let total = 0;
-    for (let i = 0; i < this.count; i++) {
-      const grade = i === asNumber ? 0 : gradeOf(this.#lower[i]!, query, ` (${i})`);
-      if (grade < 0) continue;
+    this.#classes.forEach((i, at) => {
+      const grade = i === asNumber ? 0 : gradeOf(this.#lower![at]!, query, ` (${i})`);
+      if (grade < 0) return;
       total++;
       const same = ranked[grade]!;
       if (same.length < limit) same.push(i);
-    }
+    });
     return { matches: ranked.flat().slice(0, limit), total };
   }
 
   #all(limit: number, first: readonly number[]): { matches: number[]; total: number } {
-    const matches = new Set(first.filter((i) => i >= 0 && i < this.count).slice(0, limit));
-    for (let i = 0; i < this.count && matches.size < limit; i++) matches.add(i);
-    return { matches: [...matches], total: this.count };
+    const known = this.#classes;
+    const matches = new Set(first.filter((i) => known.includes(i)).slice(0, limit));
+    for (let at = 0; at < known.length && matches.size < limit; at++) matches.add(known[at]!);
+    return { matches: [...matches], total: known.length };
   }
 }
 

@@ -2,6 +2,7 @@ import { toBytes } from "../map/bytes";
 import { Field } from "../map/field";
 import { decodeHalf } from "../map/half";
 import type { Header } from "../map/header";
+import { decodeKept } from "../map/kept";
 import { Lru } from "../map/lru";
 import type { Sign } from "../map/reduce";
 
@@ -9,6 +10,8 @@ import type { Sign } from "../map/reduce";
 export interface Loaded {
   readonly header: Header;
   readonly values: Float32Array;
+  /** The largest magnitudes of the channels, where they are kept apart. */
+  readonly magnitudes?: Float32Array | undefined;
 }
 
 interface Held<V> {
@@ -29,17 +32,16 @@ export class MapCache {
     if (held && held.raw === raw && held.scale === header.scale) {
       return held.value && { ...held.value, header };
     }
-    const bytes = toBytes(raw);
     const [channels, height, width] = header.shape;
     const count = channels * height * width;
-    const values = bytes ? decodeHalf(bytes, count, header.scale) : null;
-    const value = values && { header, values };
+    const value = decoded(header, toBytes(raw), count);
     this.#decoded.set(key, { raw, scale: header.scale, value }, value ? count : 1);
     return value;
   }
 
   field(loaded: Loaded, sign: Sign, reduction = "default"): Field {
-    const { header, values } = loaded;
+    const { header } = loaded;
+    const values = (sign === "absolute" && loaded.magnitudes) || loaded.values;
     const key = `${header.key} ${header.shape} ${sign} ${reduction}`;
     const held = this.#sorted.get(key);
     if (held && held.raw === values) return held.value;
@@ -47,4 +49,15 @@ export class MapCache {
     this.#sorted.set(key, { raw: values, scale: header.scale, value }, value.values.length);
     return value;
   }
+}
+
+function decoded(header: Header, bytes: Uint8Array | null, count: number): Loaded | null {
+  if (!bytes) return null;
+  if (header.dtype === "float16") {
+    const values = decodeHalf(bytes, count, header.scale);
+    return values && { header, values };
+  }
+  const planes = decodeKept(bytes, header);
+  const values = planes?.signed ?? planes?.absolute;
+  return values ? { header, values, magnitudes: planes?.absolute } : null;
 }

@@ -13,8 +13,9 @@ import {
   text,
   whole,
 } from "../map/header";
+import type { Plane } from "../map/kept";
 import { Labels } from "../map/labels";
-import type { Sign } from "../map/reduce";
+import { SIGNS, type Sign } from "../map/reduce";
 import type { Model } from "./model";
 import type { Run } from "./protocol";
 import { parseWant, type Want } from "./want";
@@ -121,7 +122,9 @@ export class Traits {
 
   labels({ labels: at, classes }: Info): Labels {
     const all = this.#read("_labels", (raw) => ({
-      names: (Array.isArray(raw) ? raw : []).map(strings),
+      names: (Array.isArray(raw) ? raw : []).map(
+        (one) => (fields(one) as Record<string, string>) ?? strings(one),
+      ),
       made: new Map<string, Labels>(),
     }));
     const key = `${at} ${classes}`;
@@ -183,10 +186,25 @@ export class Traits {
   }
 
   get sign(): Sign {
-    return this.#one("sign", ["absolute", "signed", "positive", "negative"]);
+    const sign = this.#one("sign", ["absolute", "signed", "positive", "negative"]);
+    const { signs } = this;
+    return signs.includes(sign) ? sign : signs[0]!;
+  }
+
+  /** Those that all maps can be looked at by: a page may keep less than their channels. */
+  get signs(): readonly Sign[] {
+    const kept = this.headers.map((header) => header.planes).filter((planes) => planes.length > 0);
+    const all = (plane: Plane) => kept.every((planes) => planes.includes(plane));
+    return SIGNS.filter((sign) => all(sign === "absolute" ? sign : "signed"));
+  }
+
+  /** Whether the channels of a map were put together before it came. */
+  get together(): boolean {
+    return this.headers.some((header) => header.planes.length > 0);
   }
 
   get reduction(): string {
+    if (this.together) return "default";
     const value = text(this.value("reduction"), "default");
     return /^\d+$/.test(value) ? value : this.#one("reduction", ["default", "max", "sum", "mean", "l2"]);
   }

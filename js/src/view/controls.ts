@@ -31,6 +31,9 @@ const SIGNS: readonly Option[] = [
   { value: "negative", title: "Only where more would lower the score" },
 ].map((one) => ({ ...one, label: one.value }));
 
+const NO_MAGNITUDES = "This page does not keep the channels' magnitudes.";
+const NO_SIGNS = "This page keeps magnitudes alone.";
+
 /** Sign, threshold and opacity: choices of the view, which never wait for anything. */
 export function makeControls(store: Store) {
   const signs = makeRadios("Sign", SIGNS, (sign) => {
@@ -49,6 +52,8 @@ export function makeControls(store: Store) {
   const massOutput = output("mass");
   const opacityOutput = output("opacity");
   const grey = make("p.quiet");
+  const left = make("p.quiet");
+  signs.element.append(left);
   const exact = make("span.exact", typed, "%");
   const kept = make("p.quiet.kept", areaOutput, massOutput);
   const thresholdSlider = makeSlider("Threshold", store, THRESHOLD, exact, kept);
@@ -72,7 +77,10 @@ export function makeControls(store: Store) {
 
   function update(scene: Scene): void {
     const { drawn, threshold, opacity, info } = scene;
-    signs.update(scene.sign);
+    const offered = scene.store.traits.signs;
+    signs.update(scene.sign, offered);
+    left.hidden = offered.length === SIGNS.length;
+    setText(left, offered.length > 1 ? NO_MAGNITUDES : NO_SIGNS);
     const area = drawn ? drawn.kept.area : threshold / 100;
     const typing = rootOf(typed).activeElement === typed;
     if (!typing && typed.valueAsNumber !== threshold) typed.value = String(threshold);

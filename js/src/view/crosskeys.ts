@@ -18,8 +18,6 @@ export interface Actions {
   focusVersus(): void;
 }
 
-const SIGNS = ["absolute", "signed", "positive", "negative"] as const;
-
 /** Single keys that work while `element` has the focus, and nowhere else: screen readers and text boxes keep theirs. */
 export function crosshairKeys(
   element: HTMLElement,
@@ -39,7 +37,10 @@ export function crosshairKeys(
     "=": () => actions.zoom(1.5),
     "-": () => actions.zoom(1 / 1.5),
     "0": actions.fit,
-    s: () => set("sign", SIGNS[(SIGNS.indexOf(store.traits.sign) + 1) % SIGNS.length]),
+    s: () => {
+      const { sign, signs } = store.traits;
+      set("sign", signs[(signs.indexOf(sign) + 1) % signs.length]);
+    },
     l: () => {
       const locked = store.traits.scale === "locked";
       if (!locked) store.set("level", levelNow(store));

@@ -41,8 +41,12 @@ export function makeRadios(legend: string, options: readonly Option[], chosen: (
   listen(row, "change", (event) => chosen((event.target as HTMLInputElement).value));
   const element = make("fieldset.radios", make("legend", legend), row);
 
-  function update(value: string): void {
-    for (const radio of radios) radio.checked = radio.value === value;
+  /** `offered` are those that can be chosen; all where it is left out. */
+  function update(value: string, offered?: readonly string[]): void {
+    for (const radio of radios) {
+      radio.checked = radio.value === value;
+      radio.disabled = offered?.includes(radio.value) === false;
+    }
   }
 
   return { element, update };

@@ -37,7 +37,9 @@ export function scaleWords(scene: Scene, drawn: Drawn): string {
 
 /** How one number was made of the channels. */
 export function reducedWords({ sign, reduction, info }: Scene, drawn: Drawn): string {
-  const channels = drawn.header.shape[0];
+  const { planes, shape } = drawn.header;
+  // Where a page keeps them put together, of those that the picture has.
+  const channels = planes.length > 0 ? info.channels.length : shape[0];
   const half = { positive: "where above zero", negative: "where below zero" }[sign as string] ?? "";
   if (channels === 1) return half;
   const how = reductionFor(reduction, channels, sign);

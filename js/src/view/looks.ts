@@ -1,7 +1,7 @@
 import { tableNames } from "../map/colour";
 import { percent } from "../map/format";
 import type { Store } from "../state/store";
-import { make, output } from "./dom";
+import { make, output, setAttribute } from "./dom";
 import { fold, makeCheckbox, makeRadios, makeSelect, type Option } from "./fields";
 import type { Scene } from "./scene";
 import { makeSlider } from "./slider";
@@ -14,6 +14,7 @@ const REDUCTIONS: readonly Option[] = [
   { value: "l2", label: "their length (L2)", title: "The root of the sum of the squares" },
 ];
 const CHANNELS = 16;
+const TOGETHER = "This page does not keep the channels of the maps, only what they come to together.";
 
 /** How the map is looked at, beyond what is always in sight. */
 export function makeLooks(store: Store) {
@@ -87,7 +88,10 @@ export function makeLooks(store: Store) {
       value: String(at),
       label: `${channelName(info, drawn, at)} alone`,
     }));
-    channelsSelect.element.hidden = channels < 2;
+    const { together } = traits;
+    channelsSelect.element.hidden = channels < 2 && !together;
+    channelsSelect.input.disabled = together;
+    setAttribute(channelsSelect.element, "title", together && TOGETHER);
     channelsSelect.update(
       [{ value: "default", label: `as usual: ${usual}` }, ...REDUCTIONS, ...each],
       reduction,

@@ -6,7 +6,15 @@ import { listen, make, output, rootOf, setAttribute, setText } from "./dom";
 import type { Place } from "./place";
 import { strongerWords, valueWords } from "./reading";
 import { type Drawn, positionIn, type Scene } from "./scene";
-import { type Channels, channelName, channelsAt, places, signWords, unitExplained } from "./words";
+import {
+  type Channels,
+  channelName,
+  channelsAt,
+  places,
+  precisionWords,
+  signWords,
+  unitExplained,
+} from "./words";
 
 /** So many channels have a number each; of more it is said how many there are. */
 const CHANNELS = 8;
@@ -102,7 +110,10 @@ export function makeReadout(moved: (place: Place) => void, fineAt: (place: Place
         : () => Number.NaN;
     setText(valueOutput, known ? valueWords(known, value!) : "–");
     setAttribute(valueOutput, "data-value", value);
-    setText(unit, known && !Number.isNaN(value) ? known.header.unit : "");
+    setText(
+      unit,
+      known && !Number.isNaN(value) ? `${precisionWords(known, scene)} ${known.header.unit}`.trim() : "",
+    );
     setAttribute(unit, "title", drawn ? unitExplained(drawn.header) || null : null);
     setText(cell, known ? gridWords(known, at, fine) : "");
     setText(sign, known ? signWords(known, scene, channels, value!) : "");

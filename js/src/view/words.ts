@@ -1,4 +1,4 @@
-import { count, percent, shorten } from "../map/format";
+import { count, number3, percent, shorten } from "../map/format";
 import type { Header, Info } from "../map/header";
 import type { Labels } from "../map/labels";
 import { reductionFor } from "../map/reduce";
@@ -86,20 +86,29 @@ export function signWords(drawn: Drawn, scene: Scene, channels: Channels, value:
     return drawn.coarse ? "This cell has no finite value" : "This pixel's value is not finite";
   }
   const { channel, sign } = decisive(drawn, scene, channels);
+  if (Number.isNaN(sign))
+    return `This page does not keep whether this ${placeWord(drawn)} raises or lowers the ${score}`;
   if (!isOfScore(drawn.header)) return `${sign > 0 ? "Positive" : sign < 0 ? "Negative" : "Zero"} here`;
   const subject = subjectOf(drawn, scene.info, channel);
+  if (sign === 0 && drawn.header.dtype === "int8")
+    return `${subject} changes the ${score} too little for this page to tell which way`;
   if (sign === 0) return `${subject} neither raises nor lowers the ${score}`;
   const left = value === 0 && leftOut(scene.sign);
   return `${subject} ${sign > 0 ? "raises" : "lowers"} the ${score}${left ? `: left out of the ${scene.sign} part` : ""}`;
 }
 
-/** The channel that a value is of, with its sign; no channel where it is of all together. */
+/**
+ * The channel that a value is of, with its sign; no channel where it is of all together. The sign is NaN where a page keeps
+ * magnitudes alone, and 0 where it keeps a sum too roughly to know.
+ */
 export function decisive(
   drawn: Drawn,
   { sign, reduction }: Pick<Scene, "sign" | "reduction">,
   channels: Channels,
 ): { channel: number | null; sign: number } {
-  const count = drawn.header.shape[0];
+  const { planes, error, shape, dtype } = drawn.header;
+  const count = shape[0];
+  if (planes.length > 0 && !planes.includes("signed")) return { channel: null, sign: Number.NaN };
   const how = reductionFor(reduction, count, sign);
   if (typeof how === "number" || how === "max") {
     const channel = typeof how === "number" ? how : strongestOf(count, channels);
@@ -109,7 +118,8 @@ export function decisive(
   }
   let sum = 0;
   for (let c = 0; c < count; c++) sum += channels(c);
-  return { channel: null, sign: Math.sign(Math.fround(sum)) };
+  const rough = dtype === "int8" && count > 1 && Math.abs(sum) <= count * error;
+  return { channel: null, sign: rough ? 0 : Math.sign(Math.fround(sum)) };
 }
 
 function strongestOf(count: number, channels: Channels): number {
@@ -180,4 +190,15 @@ export function unitExplained(header: Header): string {
   if (!per) return `The part of the ${score} that is put down to this place.`;
   if (!isLight(header)) return `How fast the ${score} changes with one number of the input.`;
   return `How fast the ${score} changes with one channel of one pixel, in which 1 is the way from black to full brightness.`;
+}
+
+/** How far a value of a page that keeps 8 bits may be off; "" where it is as it was computed, to three digits. */
+export function precisionWords(
+  { header }: Drawn,
+  { sign, reduction }: Pick<Scene, "sign" | "reduction">,
+): string {
+  const { dtype, planes, error, absoluteError, shape } = header;
+  if (dtype !== "int8") return "";
+  const together = reductionFor(reduction, shape[0], sign) === "sum" ? shape[0] : 1;
+  return `± ${number3(planes.includes("absolute") && sign === "absolute" ? absoluteError : together * error)}`;
 }
