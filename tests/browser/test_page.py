@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from saliency_widget import Attribution
+from saliency_widget.display.colours import colour_table
 from saliency_widget.display.quantise import KEEPS, keep_map
 from saliency_widget.display.reduce import reduce_channels
 from saliency_widget.export.alone import write_html
@@ -138,3 +139,37 @@ def test_nothing_is_wider_than_a_narrow_screen(open_page: Open) -> None:
 def test_a_map_that_is_no_map_is_said_to_be_so(open_page: Open) -> None:
     zero = open_page(attribution(values=np.zeros((3, 24, 30), np.float32)))
     assert "zero" in zero.root.locator(".stage").evaluate("stage => stage.getRootNode().textContent")
+
+
+READ = """async () => {
+  const [one] = await navigator.clipboard.read();
+  const bitmap = await createImageBitmap(await one.getType("image/png"));
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+  const pen = canvas.getContext("2d");
+  pen.drawImage(bitmap, 0, 0);
+  return [bitmap.height, bitmap.width, [...pen.getImageData(0, 0, bitmap.width, bitmap.height).data]];
+}"""
+
+
+def test_the_picture_is_copied_with_its_scale(open_page: Open) -> None:
+    widget = open_page(attribution(), "full")
+    widget.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    widget.sign("signed")
+    widget.root.get_by_role("button", name="Copy picture").click()
+    widget.root.get_by_role("button", name="Copied").wait_for()
+    height, width, flat = widget.page.evaluate(READ)
+    copied = np.array(flat, np.uint8).reshape(height, width, 4)[..., :3]
+    # From one end of the colours to the other, whatever the bar in the widget shows beyond them.
+    table = colour_table("signed")
+    ends = [(copied == end).all(axis=-1).any(axis=1) for end in (table[0], table[-1])]
+    assert (ends[0] & ends[1]).any(), "a row that has both ends: the bar"
+
+
+def test_where_the_clipboard_is_closed_the_picture_is_saved(open_page: Open) -> None:
+    widget = open_page(attribution())
+    widget.page.evaluate("() => { navigator.clipboard.write = () => Promise.reject(new Error('no')); }")
+    with widget.page.expect_download() as download:
+        widget.root.get_by_role("button", name="Copy picture").click()
+    assert download.value.suggested_filename == "saliency.png"
+    widget.root.get_by_role("button", name="Saved as a file").wait_for()
+    widget.root.get_by_role("button", name="Copy picture").wait_for()

@@ -18,7 +18,11 @@ export function makeParameters(store: Store) {
   let rows: (Row & { readonly control: Control })[] = [];
   const reset = button("Usual values", () => store.choose({ parameters: usual() }));
   const said = make("summary", "Parameters");
-  const element = fold(said, body, reset);
+  const rest = make(
+    "p.quiet",
+    "Without a kernel nothing can be computed: these are what the map was made with.",
+  );
+  const element = fold(said, rest, body, reset);
 
   function update(scene: Scene): void {
     const { store, info, drawn } = scene;
@@ -40,6 +44,7 @@ export function makeParameters(store: Store) {
     const png = drawn?.header.baseline ?? null;
     baseline.hidden = png === null;
     if (png) setAttribute(baseline, "src", `data:image/png;base64,${png}`);
+    rest.hidden = store.canAsk;
     for (const input of body.querySelectorAll<HTMLInputElement | HTMLSelectElement>("input, select")) {
       if (input.disabled === store.canAsk) input.disabled = !store.canAsk;
     }

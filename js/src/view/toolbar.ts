@@ -1,5 +1,5 @@
 import type { Store } from "../state/store";
-import { listen, make } from "./dom";
+import { listen, make, setText } from "./dom";
 import { button } from "./fields";
 import type { Scene } from "./scene";
 
@@ -45,8 +45,8 @@ const TRUTH = [
   "A place that stays dark may have decided the matter all the same, where the model is saturated.",
 ];
 
-/** Undo, redo, reset and help. */
-export function makeToolbar(store: Store) {
+/** Undo, redo, reset, copy and help. */
+export function makeToolbar(store: Store, copy: () => Promise<string>) {
   let before: HTMLElement | null = null;
   const undo = button("Undo", () => store.undo());
   const redo = button("Redo", () => store.redo());
@@ -55,8 +55,14 @@ export function makeToolbar(store: Store) {
     store.save();
   });
   const helpButton = button("Help", toggle, { "aria-expanded": "false" });
+  const copyButton = button("Copy picture", async () => {
+    // As wide as before, so that nothing beside it moves.
+    copyButton.style.minWidth = `${copyButton.offsetWidth}px`;
+    setText(copyButton, await copy());
+    setTimeout(() => setText(copyButton, "Copy picture"), 2000);
+  });
   const element = make("div.toolbar", { role: "group", "aria-label": "Tools" });
-  element.append(undo, redo, reset, helpButton);
+  element.append(undo, redo, reset, copyButton, helpButton);
   const keys = make("dl.keys");
   for (const [key, does] of KEYS) keys.append(make("dt", key), make("dd", does));
   const close = button("Close", () => toggle(false));

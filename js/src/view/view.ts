@@ -6,6 +6,7 @@ import { makeBeside } from "./beside";
 import { makeClasses } from "./classes";
 import { makeCompare } from "./comparison";
 import { makeControls } from "./controls";
+import { copyPicture } from "./copy";
 import { crosshairButton } from "./crosshair";
 import { crosshairKeys } from "./crosskeys";
 import { listen, make, oncePerFrame, setAttribute } from "./dom";
@@ -93,7 +94,11 @@ function makeView(store: Store, signal: AbortSignal) {
   const parameters = makeParameters(store);
   const looks = makeLooks(store);
   const compare = makeCompare(store);
-  const toolbar = makeToolbar(store);
+  const toolbar = makeToolbar(store, async () => {
+    const words = current ? await copyPicture(element, current) : "";
+    announcer.say(() => words);
+    return words;
+  });
   crosshairKeys(
     crosshair,
     store,
