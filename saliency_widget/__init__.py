@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         SaliencyError,
         SaliencyWarning,
     )
-    from saliency_widget.explainer import explain, stream
+    from saliency_widget.explainer import boxes, explain, layers, stream
     from saliency_widget.export.embedded import read_provenance
     from saliency_widget.export.reproduce import reproduce
     from saliency_widget.methods.blur_path import BlurIG
@@ -44,7 +44,20 @@ if TYPE_CHECKING:
     from saliency_widget.methods.xrai import XRAI
     from saliency_widget.models import demo
     from saliency_widget.models.preprocess import Preprocess
-    from saliency_widget.targets import Contrast, Logit, LogProbability, Margin, Probability, Score, Target
+    from saliency_widget.targets import (
+        Contrast,
+        Detection,
+        Logit,
+        LogProbability,
+        Margin,
+        Pixel,
+        Probability,
+        Region,
+        Score,
+        Segment,
+        Similarity,
+        Target,
+    )
     from saliency_widget.widget.showing import display_as
     from saliency_widget.widget.widget import SaliencyWidget
 
@@ -57,6 +70,7 @@ _HOME = {
     "Cancelled": "saliency_widget.errors",
     "Contrast": "saliency_widget.targets",
     "Deconvolution": "saliency_widget.methods.guided",
+    "Detection": "saliency_widget.targets",
     "EigenCAM": "saliency_widget.methods.eigen_cam",
     "ExpectedGradients": "saliency_widget.methods.expected",
     "GradCAM": "saliency_widget.methods.cam",
@@ -79,24 +93,30 @@ _HOME = {
     "ModelError": "saliency_widget.errors",
     "ModelGuard": "saliency_widget.engine.guard",
     "Occlusion": "saliency_widget.methods.occlusion",
+    "Pixel": "saliency_widget.targets",
     "Preprocess": "saliency_widget.models.preprocess",
     "Probability": "saliency_widget.targets",
     "RISE": "saliency_widget.methods.rise",
+    "Region": "saliency_widget.targets",
     "SaliencyError": "saliency_widget.errors",
     "SaliencyWarning": "saliency_widget.errors",
     "SaliencyWidget": "saliency_widget.widget.widget",
     "Score": "saliency_widget.targets",
     "ScoreCAM": "saliency_widget.methods.channel_cam",
+    "Segment": "saliency_widget.targets",
+    "Similarity": "saliency_widget.targets",
     "SmoothGrad": "saliency_widget.methods.noise",
     "Target": "saliency_widget.targets",
     "XGradCAM": "saliency_widget.methods.cam",
     "XRAI": "saliency_widget.methods.xrai",
+    "boxes": "saliency_widget.explainer",
     "demo": "saliency_widget.models",
     "display_as": "saliency_widget.widget.showing",
     "explain": "saliency_widget.explainer",
     "plot_grid": "saliency_widget.display.grid",
     "read_provenance": "saliency_widget.export.embedded",
     "reproduce": "saliency_widget.export.reproduce",
+    "layers": "saliency_widget.explainer",
     "stream": "saliency_widget.explainer",
 }
 
@@ -111,6 +131,7 @@ __all__ = [
     "Cancelled",
     "Contrast",
     "Deconvolution",
+    "Detection",
     "EigenCAM",
     "ExpectedGradients",
     "GradCAM",
@@ -132,20 +153,26 @@ __all__ = [
     "ModelError",
     "ModelGuard",
     "Occlusion",
+    "Pixel",
     "Preprocess",
     "Probability",
+    "Region",
     "SaliencyError",
     "SaliencyWarning",
     "SaliencyWidget",
     "Score",
     "ScoreCAM",
+    "Segment",
+    "Similarity",
     "SmoothGrad",
     "Target",
     "XGradCAM",
     "__version__",
+    "boxes",
     "demo",
     "display_as",
     "explain",
+    "layers",
     "plot_grid",
     "read_provenance",
     "reproduce",

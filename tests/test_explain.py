@@ -303,10 +303,10 @@ def test_a_score_of_an_output_that_is_no_classes() -> None:
     assert not found.values[:, :, 7:].any()
     assert found.values[:, :, :5].any()
     assert np.array_equal(found.values, twice.values)
-    with pytest.raises(sw.ModelError, match=r"\(1, 4, 8, 10\).*Score"):
-        sw.explain(model, image, target=2, preprocess=PLAIN)
-    with pytest.raises(sw.ModelError, match=r"\(1, 4, 8, 10\).*Score"):
-        sw.explain(model, image, target=[left, 2], preprocess=PLAIN)
+    with pytest.raises(sw.InputError, match="a score of the whole picture"):
+        sw.explain(model, image, target=[left, sw.Margin(2)], preprocess=PLAIN)
+    beside, _ = sw.explain(model, image, target=[left, sw.Pixel(2, 3, 1)], preprocess=PLAIN)
+    assert np.array_equal(beside.values, found.values)
     with pytest.raises(sw.ModelError, match=r"a tensor \(N,\)"):
         sw.explain(model, image, target=sw.Score(lambda masks: masks.mean(), "all"), preprocess=PLAIN)
 
@@ -328,7 +328,12 @@ def test_a_score_beside_classes() -> None:
 
 
 def test_a_model_for_scores_alone_is_made_ready() -> None:
-    explainer = Explainer(made(Segments), pictures(1)[0], preprocess=PLAIN)
+    class Pairs(Segments):
+        def forward(self, x: Tensor) -> Any:
+            grid = super().forward(x)
+            return {"a": grid, "b": grid}
+
+    explainer = Explainer(made(Pairs), pictures(1)[0], preprocess=PLAIN)
     assert (explainer.classes, explainer.prediction, explainer.labels) == (0, (), ())
     with pytest.raises(sw.ModelError, match="Score"):
         explainer.resolve(None)

@@ -110,7 +110,8 @@ class Deaf(Net):
 
 class NoClasses(Net):
     def forward(self, x: Tensor) -> Any:
-        return {"masks": self.late(self.early(x))}
+        grid = self.late(self.early(x))
+        return {"masks": grid, "others": grid + 1}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from saliency_widget.errors import ModelError
 from saliency_widget.targets import Logit, Target
+from saliency_widget.targets.reading import floats_in
 
 _WANTED = "A model to explain maps pictures (N, C, H, W) to floating scores (N, classes)"
 
@@ -21,7 +22,8 @@ class NoScoresError(ModelError):
 def logits_of(output: Any, rows: int) -> Tensor:
     """The scores (rows, classes) in a model's output.
 
-    A tensor is taken as it is; of an object or a mapping its ``logits``, of a tuple or list its first element.
+    A tensor is taken as it is; of an object or a mapping its ``logits``, or the only floating tensor of two dimensions
+    in it; of a tuple or list its first element. One number for each picture, (rows,), is a model with one output.
 
     Raises
     ------
@@ -40,6 +42,8 @@ def logits_of(output: Any, rows: int) -> Tensor:
             f"the model returned {tensor.dtype} of shape {shape}. {_WANTED}: return the scores, not the class they "
             "pick."
         )
+    if shape == (rows,):
+        return tensor[:, None]
     if tensor.dim() != 2 or shape[0] != rows or shape[1] == 0:
         raise NoScoresError(
             f"the model returned shape {shape} for {_pictures(rows)}. {_WANTED}{_remedy(shape, rows)}, or "
@@ -106,14 +110,13 @@ def _at_least_float32(tensor: Tensor) -> Tensor:
 def _tensor_in(output: Any) -> Tensor | None:
     if isinstance(output, Tensor):
         return output
-    if isinstance(output, Mapping):
-        return _only(output.get("logits"))
-    logits = getattr(output, "logits", None)
+    if isinstance(output, (tuple, list)) and not hasattr(output, "logits"):
+        return _only(output[0]) if output else None
+    logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
     if isinstance(logits, Tensor):
         return logits
-    if isinstance(output, (tuple, list)) and output:
-        return _only(output[0])
-    return None
+    found = floats_in(output, 2)
+    return found[0] if len(found) == 1 else None
 
 
 def _only(value: Any) -> Tensor | None:
@@ -121,8 +124,6 @@ def _only(value: Any) -> Tensor | None:
 
 
 def _remedy(shape: tuple[int, ...], rows: int) -> str:
-    if len(shape) == 1 and shape[0] == rows:
-        return ": give its single score a dimension of its own (scores[:, None])"
     if len(shape) == 1:
         return ": keep the batch dimension"
     if len(shape) == 4 and shape[2:] == (1, 1):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from saliency_widget.engine.activations import Activations
 from saliency_widget.engine.attention import AttentionReader, Fold, Folded, keep
 from saliency_widget.engine.batching import ChunkSize, cpu_rows, is_out_of_memory, spans
 from saliency_widget.engine.classes import ClassPlan
+from saliency_widget.engine.detecting import Detecting
 from saliency_widget.engine.devices import CPU, neutral
 from saliency_widget.engine.failures import NO_PATH, OVERWRITES, RECOMPUTES, ForwardError, differentiating
 from saliency_widget.engine.inputs import Inputs
@@ -26,12 +27,15 @@ from saliency_widget.engine.ruled import Rules, check_same
 from saliency_widget.engine.run import Run
 from saliency_widget.engine.shadow import Shadow
 from saliency_widget.errors import Cancelled, InputError, ModelError, SaliencyError
+from saliency_widget.models.detectors import Hearing
 from saliency_widget.targets import Target
 
 if TYPE_CHECKING:
     from saliency_widget.models.preprocess import Prepared
 
 _HEAD_ROWS = 32
+
+R = TypeVar("R")
 
 
 class Problem:
@@ -93,6 +97,7 @@ class Problem:
         self._labels = tuple(labels)
         self._inputs = Inputs(inputs)
         self._stop = stop
+        self._detecting = Detecting(shadow.model, self._targets)
         plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
         self._run = Run(shadow, plan)
         self._logits: Tensor | None = None
@@ -229,6 +234,23 @@ class Problem:
                 return (logits_of(self._forward(replica, part), len(part)).detach().clone(),)
 
         return self._over(batch, rows)[0]
+
+    def read(self, see: Callable[[Any, Hearing | None], R]) -> R:
+        """What a function makes of the model's own output for the picture itself, without a graph.
+
+        Parameters
+        ----------
+        see
+            Gets the output, and of a detector of torchvision what went through it; see
+            :func:`~saliency_widget.models.detectors.hearing`.
+        """
+
+        def work(replica: Replica) -> R:
+            with replica.computing(), torch.no_grad():
+                return self._detecting.whole(self._run_model, replica, self._model_input(self.pixels[None]), see)
+
+        with self.running():
+            return self._run.do(work)
 
     def scores(self, batch: Tensor, *, start: Any = None) -> Tensor:
         """The scores of the targets, without a graph.
@@ -417,7 +439,7 @@ class Problem:
         rows = len(pixels) if rows is None else rows
         try:
             seen = self._model_input(pixels) if given is None else given
-            output = self.shadow.forward(replica, seen, self._inputs.of(len(seen)))
+            output = self._detecting.output(self._run_model, replica, seen)
         except SaliencyError:
             raise
         except Exception as error:
@@ -429,6 +451,9 @@ class Problem:
         if not exchanged and self.seen is None and torch.equal(pixels[0].detach(), self.pixels):
             self._bind(output, rows)
         return output
+
+    def _run_model(self, replica: Replica, seen: Tensor) -> Any:
+        return self.shadow.forward(replica, seen, self._inputs.of(len(seen)))
 
     def _bind(self, output: Any, rows: int) -> None:
         if not has_logits(output, rows):

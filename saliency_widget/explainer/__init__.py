@@ -1,6 +1,6 @@
-"""explain() and stream(), and the Explainer that they share with the widget."""
+"""explain(), stream(), layers() and boxes(), and the Explainer that they share with the widget."""
 
-from saliency_widget.explainer.api import explain, stream
+from saliency_widget.explainer.api import boxes, explain, layers, stream
 from saliency_widget.explainer.explainer import TRAINING_MODE, ClassScore, Explainer, LayerChoice, Step
 from saliency_widget.explainer.ready import Ready, make_ready
 
@@ -11,7 +11,9 @@ __all__ = [
     "LayerChoice",
     "Ready",
     "Step",
+    "boxes",
     "explain",
+    "layers",
     "make_ready",
     "stream",
 ]

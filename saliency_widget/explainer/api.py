@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from saliency_widget.explainer.explainer import Step
+from saliency_widget.engine.inputs import check_inputs
+from saliency_widget.explainer.early import check_early
+from saliency_widget.explainer.explainer import Explainer, LayerChoice, Step
 from saliency_widget.explainer.ready import Ready, make_ready
+from saliency_widget.models.labels import read_labels
+from saliency_widget.models.unwrap import unwrap
+from saliency_widget.targets import Box, as_target
 
 
 def stream(
@@ -136,6 +141,80 @@ def explain(
         for results, _ in _one_after_another(row):  # noqa: B007  (the last counts)
             pass
     return results if many else results[0]
+
+
+def layers(
+    model: Any, image: Any, *, target: Any = None, preprocess: Any = None, labels: Any = None, inputs: Any = None
+) -> tuple[LayerChoice, ...]:
+    """List the layers that a class activation map can be made of, from the input to the output.
+
+    Parameters
+    ----------
+    model, image, target, preprocess, labels, inputs
+        As in :func:`explain`, for one image and one target.
+
+    Returns
+    -------
+    tuple of LayerChoice
+        Each with its ``name``, as ``GradCAM(layer=name)`` takes it, its ``kind`` and its ``grid`` (height, width) in
+        cells; a layer that the score does not depend on is left out. Empty where there is none, as in a ScriptModule.
+
+    Raises
+    ------
+    InputError
+        An argument cannot work.
+    ModelError
+        The model cannot be explained as it is.
+
+    Examples
+    --------
+    >>> import saliency_widget as sw
+    >>> [layer.name for layer in sw.layers(model, "cat.jpg")]  # doctest: +SKIP
+    """
+    if target is not None:
+        check_early(unwrap(model), read_labels(labels), [as_target(target)])
+    return _explainer(model, image, preprocess, labels, inputs).layers(target)
+
+
+def boxes(
+    model: Any, image: Any, *, least: float = 0.05, preprocess: Any = None, labels: Any = None, inputs: Any = None
+) -> tuple[Box, ...]:
+    """List the boxes that a detector sees in a picture, most probable first.
+
+    Parameters
+    ----------
+    model, image, preprocess, labels, inputs
+        As in :func:`explain`, for one image. The model is a detector of torchvision (Faster, Mask and Keypoint R-CNN,
+        RetinaNet, FCOS, SSD) or one with queries, which returns ``logits`` and ``pred_boxes`` (DETR, YOLOS and their
+        kind in Hugging Face).
+    least
+        Leave out boxes that are less probable.
+
+    Returns
+    -------
+    tuple of Box
+        Each with its ``box`` (top, left, bottom, right) in pixels of the picture that the model sees, its ``label``,
+        its ``probability``, and the ``target`` that explains it: a :class:`Detection`, bound to the query, the anchor
+        or the region that the box came from.
+
+    Raises
+    ------
+    InputError
+        An argument cannot work, or the model is no detector.
+
+    Examples
+    --------
+    >>> import saliency_widget as sw
+    >>> best = sw.boxes(model, "street.jpg")[0]  # doctest: +SKIP
+    >>> sw.explain(model, "street.jpg", target=best.target)  # doctest: +SKIP
+    """
+    return _explainer(model, image, preprocess, labels, inputs).boxes(least)
+
+
+def _explainer(model: Any, image: Any, preprocess: Any, labels: Any, inputs: Any) -> Explainer:
+    names = read_labels(labels)
+    check_inputs(inputs, unwrap(model))
+    return Explainer(model, image, preprocess=preprocess, labels=names, inputs=inputs)
 
 
 def _one_after_another(row: tuple[Ready, ...]) -> Iterator[tuple[list[Any], Step]]:

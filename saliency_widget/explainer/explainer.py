@@ -19,7 +19,8 @@ from saliency_widget.engine.inputs import check_inputs
 from saliency_widget.engine.outputs import NoScoresError
 from saliency_widget.engine.problem import Problem
 from saliency_widget.engine.shadow import Shadow, shadow_of
-from saliency_widget.errors import ModelError
+from saliency_widget.errors import InputError, ModelError
+from saliency_widget.explainer.look import look
 from saliency_widget.explainer.provenance import image_facts, provenance_of, run_facts
 from saliency_widget.methods.base import Estimate, Method
 from saliency_widget.methods.baselines import make_baseline, several
@@ -27,7 +28,19 @@ from saliency_widget.models.arrays import misfit
 from saliency_widget.models.labels import labels_for, read_labels
 from saliency_widget.models.preprocess import Prepared, prepare
 from saliency_widget.models.unwrap import describe
-from saliency_widget.targets import Target, as_target
+from saliency_widget.targets import (
+    Box,
+    Detection,
+    Located,
+    Logit,
+    Pixel,
+    Scene,
+    Segment,
+    Similarity,
+    Target,
+    as_target,
+)
+from saliency_widget.targets.reading import embedding_in
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -119,9 +132,12 @@ class Explainer:
         What the model sees.
     classes : int
         How many classes the model has; 0 where it does not return scores (N, classes), so that it can be asked for a
-        :class:`~saliency_widget.Score` only.
+        :class:`~saliency_widget.Score` or for a score of a place.
+    scene : Scene
+        What it says of the places of the picture, where it gives no scores (N, classes): see
+        :attr:`~saliency_widget.targets.Scene.kind`.
     labels : tuple of str
-        Their names; empty where there are none.
+        Names of the classes; empty where there are none.
     prediction : tuple of ClassScore
         The most probable classes, best first.
     weights : hashable
@@ -146,12 +162,15 @@ class Explainer:
         self.shadow: Shadow = shadow_of(model)
         names = read_labels(labels)
         (self.inputs,) = check_inputs(inputs, self.shadow.model)
+        self._preprocess = preprocess
         self.prepared: Prepared = prepare(image, model, preprocess)
         self.outputs: Tensor = torch.zeros(1, 0, dtype=torch.float64)
         self._no_classes: ModelError | None = None
+        self._names = names
+        self.scene = Scene(*self.prepared.picture.shape[:2])
         self._predict(self.content(), image)
         self.classes = int(self.outputs.shape[1])
-        self.labels: tuple[str, ...] = labels_for(model, names, self.classes) if self.classes else ()
+        self.labels: tuple[str, ...] = labels_for(model, names, self.classes) if self.classes else self.scene.labels
         self.probability_kind = "sigmoid" if self.classes == 1 else "softmax"
         self._rank()
         training = (TRAINING_MODE,) if self.shadow.was_training else ()
@@ -166,6 +185,7 @@ class Explainer:
             self.outputs = problem.outputs(problem.pixels[None]).detach().to("cpu", torch.float64)
         except NoScoresError as error:
             self._no_classes = error
+            self.scene = look(problem, lambda classes: labels_for(self.shadow.model, self._names, classes))
         except ForwardError as error:
             if isinstance(image, torch.Tensor) and image.is_floating_point() and error.of_shape:
                 raise misfit(image, error.said) from error
@@ -238,14 +258,71 @@ class Explainer:
             The model returns no scores of classes, or a user's function of its output fails.
         """
         wanted = as_target(target)
+        if wanted.of_classes and self._no_classes is not None:
+            wanted = self._of_place(wanted, self._no_classes)
         if wanted.of_classes:
-            if self._no_classes is not None:
-                raise self._no_classes
             return wanted.resolve(self.labels, self.classes, self.outputs)
+        if isinstance(wanted, Located):
+            return wanted if wanted.bound else wanted.locate(self.scene)
+        if isinstance(wanted, Similarity):
+            wanted = wanted.locate(replace(self.scene, embed=self._embed))
         # Only the output itself shows whether a user's function can read it.
         problem = Problem(self.shadow, self.prepared, (wanted,), inputs=self.inputs)
         problem.scores(problem.pixels[None])
         return wanted
+
+    def _of_place(self, target: Target, error: ModelError) -> Target:
+        """What a class alone means where the model gives no score of the whole picture."""
+        if not self.scene.kind:
+            raise error
+        if type(target) is Logit:
+            return Segment(target.which) if self.scene.kind == "segmentation" else Detection(target.which)
+        each = "pixel" if self.scene.kind == "segmentation" else self.scene.place
+        raise InputError(
+            "target",
+            target.text,
+            f"is a score of the whole picture, and this model gives one for each {each}",
+            "Give a Pixel, a Region or a Segment." if each == "pixel" else "Give a Detection.",
+        )
+
+    def _embed(self, image: Any) -> Tensor:
+        """The vector (D,) that the model gives for another image."""
+        prepared = prepare(image, self.shadow.model, self._preprocess)
+        problem = Problem(self.shadow, prepared, (), inputs=self.inputs)
+        found = problem.read(lambda output, _: _first(embedding_in(output, 1)))
+        if found is None:
+            raise ModelError("the model returned no vector for each picture, which a similarity needs.")
+        return found
+
+    def boxes(self, least: float = 0.05) -> tuple[Box, ...]:
+        """The boxes that a detector sees, most probable first; see :func:`~saliency_widget.boxes`."""
+        if self.scene.kind != "detection":
+            raise InputError("model", self.model_name, "draws no boxes", "Give a detector: Faster R-CNN, DETR, …")
+        return tuple(box for box in self.scene.boxes if box.probability >= least)
+
+    def target_at(self, row: float, column: float, which: int | str | None = None) -> Target:
+        """The target at a place, as by a click: that pixel's class, or the most probable box that holds it.
+
+        Parameters
+        ----------
+        row, column
+            In the picture that the model sees; the pixel in row 3 reaches from 3 to 4.
+        which
+            A class index, a label, or None for the class that the model predicts there.
+
+        Returns
+        -------
+        Target
+            A :class:`~saliency_widget.Pixel` or a :class:`~saliency_widget.Detection`, bound.
+
+        Raises
+        ------
+        InputError
+            There is nothing at that place, or the model scores the picture as a whole.
+        """
+        if self.scene.kind == "segmentation":
+            return Pixel(int(np.floor(row)), int(np.floor(column)), which).locate(self.scene)
+        return Detection(which, at=(row, column)).locate(self.scene)
 
     def layers(self, target: Any = None) -> tuple[LayerChoice, ...]:
         """The layers that a class activation map can be made of, from the input to the output.
@@ -271,11 +348,14 @@ class Explainer:
         """
         if target is not None:
             return self._listed(self.resolve(target))
-        if not self.classes:
+        if not self.classes and not self.scene.kind:
             return ()
         with self._listing:
             if self._layers is None:
-                self._layers = self._listed(self.resolve(None))
+                try:
+                    self._layers = self._listed(self.resolve(None))
+                except InputError:  # a detector, or a segmentation, that sees nothing in this picture
+                    self._layers = ()
             return self._layers
 
     def _listed(self, target: Target) -> tuple[LayerChoice, ...]:
@@ -371,6 +451,10 @@ class Explainer:
             )
         snapshot = problem.snapshot
         return Step(tuple(attributions), estimate.done, estimate.total, estimate.final, seconds, weights, snapshot)
+
+
+def _first(found: Tensor | None) -> Tensor | None:
+    return None if found is None else found[0].detach().to("cpu", torch.float64).clone()
 
 
 def _record(target: Target) -> TargetRecord:

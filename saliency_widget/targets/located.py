@@ -1,0 +1,91 @@
+"""Targets of a place of the picture: of a model that gives no score of the picture as a whole."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from saliency_widget.errors import InputError
+from saliency_widget.targets.base import Target, checked
+from saliency_widget.targets.scene import Scene
+
+L = TypeVar("L", bound="Located")
+
+
+@dataclass(frozen=True, eq=False)
+class Located(Target):
+    """A score of one class at one place.
+
+    Attributes
+    ----------
+    which
+        A class index, a label, or None for the class that the model predicts there.
+    label
+        The name of the class, once located and where it has one.
+    """
+
+    label: str | None = field(default=None, kw_only=True)
+
+    if TYPE_CHECKING:  # a field of the subclasses, after what places them
+
+        @property
+        def which(self) -> int | str | None: ...  # noqa: D102
+
+    unit: ClassVar[str] = "logit"
+    of_classes: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "which", checked(self.which))
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and isinstance(other, Located) and other.key == self.key
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.key))
+
+    @property
+    def index(self) -> int | None:
+        """The class index; None until the target is located."""
+        return self.which if isinstance(self.which, int) else None
+
+    @property
+    def named(self) -> tuple[int | str, ...]:
+        """The class, where it is given by index or by label."""
+        return () if self.which is None else (self.which,)
+
+    @property
+    def bound(self) -> bool:
+        """Whether the place is settled, see :meth:`locate`."""
+        return bool(getattr(self, "_settled", False))
+
+    @abstractmethod
+    def locate(self: L, scene: Scene) -> L:
+        """Bind the target to a class and a place of this picture.
+
+        Raises
+        ------
+        InputError
+            The model has no such class or the picture no such place, or the model gives no scores of places.
+        """
+
+    def bind(self: L, index: int, scene: Scene, **settled: Any) -> L:
+        """The same target of this class; what is settled is kept beside the parameters."""
+        known: Any = {"which": index, "label": scene.labels[index] if index < len(scene.labels) else None}
+        bound = replace(self, **known)
+        for name, value in {"_settled": True, **settled}.items():
+            object.__setattr__(bound, name, value)
+        return bound
+
+
+def needs(what: str, scene: Scene, target: Target) -> InputError:
+    """The error for a target that this model has no place for."""
+    seen = {
+        "segmentation": "this model gives a score for each pixel",
+        "detection": "this model gives scores for boxes",
+    }.get(scene.kind, "this model gives no scores of places")
+    way = {
+        "segmentation": "Give a Pixel, a Region or a Segment.",
+        "detection": "Give a Detection.",
+    }.get(scene.kind, "Give a class, or a Score of what the model returns.")
+    return InputError("target", target, f"needs {what}, and {seen}", way)
