@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import CheckpointError
 
 from saliency_widget.engine.activations import Activations
@@ -248,6 +248,26 @@ class Problem:
         def work(replica: Replica) -> R:
             with replica.computing(), torch.no_grad():
                 return self._detecting.whole(self._run_model, replica, self._model_input(self.pixels[None]), see)
+
+        with self.running():
+            return self._run.do(work)
+
+    def given_to(self, name: str) -> Tensor | None:
+        """The first tensor that a part of the model is called with for the picture itself; None if it is not called."""
+
+        def work(replica: Replica) -> Tensor | None:
+            given: list[Tensor] = []
+
+            def note(_part: nn.Module, values: tuple[Any, ...], named: dict[str, Any]) -> None:
+                given.extend(value for value in (*values, *named.values()) if isinstance(value, Tensor))
+
+            with replica.computing(), torch.no_grad():
+                handle = replica.module.get_submodule(name).register_forward_pre_hook(note, with_kwargs=True)
+                try:
+                    self._run_model(replica, self._model_input(self.pixels[None]))
+                finally:
+                    handle.remove()
+            return given[0].detach().clone() if given else None
 
         with self.running():
             return self._run.do(work)

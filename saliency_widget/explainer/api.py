@@ -85,8 +85,8 @@ def explain(
     method
         A name ("gradient") or an object with its parameters.
     preprocess
-        A transform, a preset name ("imagenet", "tf", "none") or a :class:`Preprocess`. None is what the model itself
-        says.
+        A transform, torchvision weights, an image processor of Hugging Face, a preset name ("imagenet", "tf", "caffe",
+        "none") or a :class:`Preprocess`. None is what the model itself says.
     labels
         Names of the classes, in order. None is what the model itself says.
     inputs

@@ -169,8 +169,10 @@ class Explainer:
         self._names = names
         self.scene = Scene(*self.prepared.picture.shape[:2])
         self._predict(self.content(), image)
+        if self.prepared.inside:
+            self._check_inside()
         self.classes = int(self.outputs.shape[1])
-        self.labels: tuple[str, ...] = labels_for(model, names, self.classes) if self.classes else self.scene.labels
+        self.labels: tuple[str, ...] = self._labels_of(self.classes) if self.classes else self.scene.labels
         self.probability_kind = "sigmoid" if self.classes == 1 else "softmax"
         self._rank()
         training = (TRAINING_MODE,) if self.shadow.was_training else ()
@@ -185,13 +187,32 @@ class Explainer:
             self.outputs = problem.outputs(problem.pixels[None]).detach().to("cpu", torch.float64)
         except NoScoresError as error:
             self._no_classes = error
-            self.scene = look(problem, lambda classes: labels_for(self.shadow.model, self._names, classes))
+            self.scene = look(problem, self._labels_of)
         except ForwardError as error:
             if isinstance(image, torch.Tensor) and image.is_floating_point() and error.of_shape:
                 raise misfit(image, error.said) from error
             raise
         # Not before it worked: until then the prediction is of the earlier ones.
         self.weights = weights
+
+    def _check_inside(self) -> None:
+        """Doubt what a part of the model states if that part does not get the picture as it is."""
+        problem = Problem(self.shadow, self.prepared, (), inputs=self.inputs)
+        given = problem.given_to(self.prepared.inside)
+        wanted = self.prepared.input[None]
+        if given is not None and given.shape == wanted.shape and torch.equal(given.cpu(), wanted.to(given.dtype)):
+            return
+        doubt = (
+            f"preprocess: it was taken from a part of the model ({self.prepared.inside}), which gets something else "
+            "than the picture from the model around it. Give preprocess= as the whole model wants it."
+        )
+        self.prepared = replace(self.prepared, doubts=(*self.prepared.doubts, doubt))
+
+    def _labels_of(self, classes: int) -> tuple[str, ...]:
+        """The names of so many classes, that the user gave, that the model says, or that came with its weights."""
+        found = labels_for(self.shadow.model, self._names, classes)
+        known = self.prepared.categories
+        return known if not found and len(known) == classes else found
 
     def _rank(self) -> None:
         probabilities = self.outputs.sigmoid() if self.classes == 1 else self.outputs.softmax(dim=1)

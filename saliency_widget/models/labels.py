@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -43,9 +43,10 @@ def labels_for(model: nn.Module, labels: object, classes: int) -> tuple[str, ...
     names = read_labels(labels)
     if names is None:
         inner = unwrap(model)
-        for found in (_from_timm(inner, classes), _from_config(inner)):
-            if len(found) == classes:
-                return found
+        for part in _that_name(inner, classes):
+            for found in (_from_timm(part, classes), _from_config(part)):
+                if len(found) == classes:
+                    return found
         return ()
     if len(names) != classes:
         raise InputError(
@@ -165,6 +166,14 @@ def _nearest(labels: Sequence[str], wanted: str) -> list[tuple[str, int]]:
         if len(nearest) == 3:
             break
     return [(name, i) for i, name in nearest.items()]
+
+
+def _that_name(model: nn.Module, classes: int) -> Iterator[nn.Module]:
+    """The model, and then its parts that end in a head with so many outputs, as a module that wraps one has."""
+    yield model
+    for part in model.modules():
+        if part is not model and known_classes(part) == classes:
+            yield part
 
 
 def _from_timm(model: nn.Module, classes: int) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,7 +18,8 @@ from saliency_widget.models.image import load_image
 from saliency_widget.models.measure import ColourMap, Transform, measure, measure_colours
 from saliency_widget.models.place import Place
 from saliency_widget.models.presets import PRESETS, Preprocess
-from saliency_widget.models.stated import Stated, check_fit, stated
+from saliency_widget.models.processors import Processor, is_processor
+from saliency_widget.models.stated import Stated, check_fit, differ, stated
 from saliency_widget.models.unwrap import unwrap
 from saliency_widget.models.words import article, numbers, shown
 
@@ -57,6 +59,10 @@ class Prepared:
         A short name of the image: that of its file; "" where there is none.
     place
         Where the picture lies in the original, not measured yet; :attr:`geometry` measures it.
+    inside
+        The dotted name of the part of the model that stated the preprocessing; "" for the model itself, or the user.
+    categories
+        Names of the classes that came with the preprocessing; may be empty.
     """
 
     input: Tensor
@@ -72,6 +78,8 @@ class Prepared:
     original: Image.Image | None = field(default=None, repr=False)
     name: str = ""
     place: Place | None = field(default=None, repr=False)
+    inside: str = ""
+    categories: tuple[str, ...] = ()
 
     @property
     def geometry(self) -> Geometry | None:
@@ -101,9 +109,10 @@ def prepare(image: object, model: nn.Module, preprocess: object = None) -> Prepa
     model
         Asked for its own preprocessing where ``preprocess`` is None.
     preprocess
-        None; a preset's name; a :class:`Preprocess`; or a callable from a PIL image to a float tensor, such as a
-        torchvision or timm transform. A float tensor as ``image`` is never transformed; there ``preprocess`` says how
-        it was made, so that the pixels can be had from it.
+        None; a preset's name; a :class:`Preprocess`; weights of torchvision, such as ``ResNet50_Weights.DEFAULT``; an
+        image processor of Hugging Face; or a callable from a PIL image to a float tensor, such as a torchvision or
+        timm transform. A float tensor as ``image`` is never transformed; there ``preprocess`` says how it was made, so
+        that the pixels can be had from it.
 
     Raises
     ------
@@ -116,16 +125,20 @@ def prepare(image: object, model: nn.Module, preprocess: object = None) -> Prepa
 
 
 def _prepare(image: object, inner: nn.Module, preprocess: object) -> Prepared:
-    if preprocess is None:
-        own = stated(inner)
-        transform, source = (None, "") if own is None else (own.transform, own.source)
-    else:
-        own = None
+    says = stated(inner)
+    own = says if preprocess is None else None
+    transform: Transform | None = None
+    if preprocess is not None:
         transform, source = _given(preprocess)
+    else:
+        transform, source = (None, "") if says is None else (says.transform, says.source)
     loaded = load_image(image)
+    named = _categories(preprocess)
+    inside = "" if own is None else own.inside
     if loaded.tensor is not None:
         check_fit(inner, loaded.tensor, "image", shown(image))
-        return _from_tensor(loaded.tensor, own, transform, source)
+        made = _from_tensor(loaded.tensor, own, transform, source)
+        return replace(made, inside=inside, categories=named)
     if transform is None:
         raise _unstated(inner)
     assert loaded.picture is not None
@@ -138,7 +151,41 @@ def _prepare(image: object, inner: nn.Module, preprocess: object) -> Prepared:
     source = "; ".join((source, *loaded.notes))
     place = Place(transform, measured.colours, loaded.picture, measured.output)
     made = _prepared(measured.output, measured.colours, source, loaded.original_size)
-    return replace(made, original=loaded.picture, name=loaded.name, place=place)
+    doubts = _doubts(says, own, measured.colours, source)
+    return replace(
+        made,
+        original=loaded.picture,
+        name=loaded.name,
+        place=place,
+        inside=inside,
+        categories=named,
+        doubts=doubts,
+    )
+
+
+def _doubts(says: Stated | None, own: Stated | None, colours: ColourMap | None, source: str) -> tuple[str, ...]:
+    """What speaks against a preprocessing that a user gave, or one that a model states of itself."""
+    if says is None or own is not None:
+        return () if own is None else own.doubts
+    if colours is None or says.colours is None:
+        return ()
+    apart = differ(colours, says.colours)
+    if apart is None:
+        return ()
+    return (
+        f"preprocess: by {source}, {apart} by {says.source}. That the model is confident tells nothing: wrong "
+        "preprocessing often makes it more so. Leave preprocess out to use what the model states.",
+    )
+
+
+def _is_weights(preprocess: object) -> bool:
+    """Whether something is one of torchvision's sets of weights."""
+    return any(base.__name__ == "WeightsEnum" for base in type(preprocess).__mro__)
+
+
+def _categories(preprocess: object) -> tuple[str, ...]:
+    meta = getattr(preprocess, "meta", None) if _is_weights(preprocess) else None
+    return tuple(str(name) for name in meta.get("categories", ())) if isinstance(meta, Mapping) else ()
 
 
 def _from_tensor(value: Tensor, own: Stated | None, transform: Transform | None, source: str) -> Prepared:
@@ -202,6 +249,12 @@ def _given(preprocess: object) -> tuple[Transform, str]:
         return found, f"the preset {preprocess.strip().lower()!r} ({found.text})"
     if isinstance(preprocess, Preprocess):
         return preprocess, f"the Preprocess given ({preprocess.text})"
+    if _is_weights(preprocess):
+        weights: Any = preprocess
+        return weights.transforms(), f"the transforms of {type(preprocess).__name__}.{weights.name}"
+    if is_processor(preprocess):
+        processor = Processor(preprocess)
+        return processor, f"the {processor.__name__} given as preprocess"
     if isinstance(preprocess, type) or not callable(preprocess):
         raise InputError(
             "preprocess",
@@ -219,10 +272,10 @@ def _name(call: object) -> str:
 
 
 def _way(preprocess: object) -> str:
+    if isinstance(preprocess, type) and any(base.__name__ == "WeightsEnum" for base in preprocess.__mro__):
+        return f"Give one of them, such as {preprocess.__name__}.DEFAULT."
     if isinstance(preprocess, type):
         return f"That is a class; make an object of it: {preprocess.__name__}(...)."
-    if hasattr(preprocess, "transforms"):
-        return "Give its transforms: preprocess=weights.transforms()."
     if isinstance(preprocess, (list, tuple)):
         return "Put the steps into torchvision.transforms.Compose([...])."
     return f"Give a preset ({', '.join(map(repr, PRESETS))}), a Preprocess, or a callable from PIL image to tensor."
@@ -231,7 +284,9 @@ def _way(preprocess: object) -> str:
 def _unstated(model: nn.Module) -> InputError:
     presets = ", ".join(map(repr, PRESETS))
     if type(model).__module__.startswith("torchvision."):
-        way = "torchvision keeps it with the weights: preprocess=weights.transforms()"
+        way = "torchvision keeps it with the weights: preprocess=weights, such as ResNet50_Weights.DEFAULT"
+    elif type(model).__module__.startswith("transformers."):
+        way = "Give its image processor: preprocess=AutoImageProcessor.from_pretrained(name)"
     else:
         way = "Give the transform of its evaluation: preprocess=transform"
     return InputError(

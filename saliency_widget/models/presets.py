@@ -39,6 +39,8 @@ class Preprocess:
         A PIL filter: "nearest", "bilinear", "bicubic", "lanczos", "box" or "hamming".
     mean, std
         One number for each of R, G, B, with full scale at 1.
+    bgr
+        Blue first in what comes out.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Preprocess:
     interpolation: str = "bicubic"
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    bgr: bool = False
 
     def __post_init__(self) -> None:
         for name, sides in (("size", self.size), ("crop", self.crop)):
@@ -85,7 +88,8 @@ class Preprocess:
         ----------
         name
             "imagenet": shorter side to 256 (bicubic), centre 224 x 224, ImageNet's mean and standard deviation.
-            "tf": the same geometry, values from -1 to 1. "none": the picture as it is, values from 0 to 1.
+            "tf": the same geometry, values from -1 to 1. "caffe": the same geometry, blue first, values from 0 to 255
+            less ImageNet's mean. "none": the picture as it is, values from 0 to 1.
         """
         found = PRESETS.get(name.strip().lower())
         if found is None:
@@ -101,7 +105,8 @@ class Preprocess:
         cropped = self._cropped(resized)
         array = np.array(cropped, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
         mean, std = (torch.tensor(v, dtype=torch.float32, device="cpu")[:, None, None] for v in (self.mean, self.std))
-        return (torch.from_numpy(np.ascontiguousarray(array)) - mean) / std
+        made = (torch.from_numpy(np.ascontiguousarray(array)) - mean) / std
+        return made.flip(0) if self.bgr else made
 
     @property
     def text(self) -> str:
@@ -114,7 +119,8 @@ class Preprocess:
             steps.append(f"centre {_sides(self.crop, square=True)}")
         if set(self.mean) == {0.0} and set(self.std) == {1.0}:
             return ", ".join([*steps, "values 0 to 1"])
-        return ", ".join([*steps, f"mean {numbers(self.mean)}", f"std {numbers(self.std)}"])
+        order = ["BGR"] if self.bgr else []
+        return ", ".join([*steps, *order, f"mean {numbers(self.mean)}", f"std {numbers(self.std)}"])
 
     def _resized(self, picture: Image.Image) -> Image.Image:
         if self.size is None:
@@ -153,6 +159,7 @@ class Preprocess:
 PRESETS: dict[str, Preprocess] = {
     "imagenet": Preprocess(),
     "tf": Preprocess(mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    "caffe": Preprocess(mean=(123.68 / 255, 116.779 / 255, 103.939 / 255), std=(1 / 255,) * 3, bgr=True),
     "none": Preprocess(size=None, crop=None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
 }
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,9 +11,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from saliency_widget.errors import InputError
+from saliency_widget.models import processors
 from saliency_widget.models.arrays import order_of
-from saliency_widget.models.measure import ColourMap
+from saliency_widget.models.detectors import find_detector
+from saliency_widget.models.measure import ColourMap, measure_colours
+from saliency_widget.models.presets import PRESETS
 from saliency_widget.models.words import numbers
+
+_GEOMETRIC = ("Resize", "CenterCrop", "Pad", "Identity")
+# of the distance from black to white
+_MOST_APART = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +35,138 @@ class Stated:
         What it does to colours, as the model states it.
     source
         Where it came from, in words.
+    inside
+        The dotted name of the part of the model that states it; "" for the model itself. It holds for the whole if
+        that part gets the picture unchanged.
+    doubts
+        What a user should be warned of, in sentences.
     """
 
     transform: Callable[[Image.Image], object]
-    colours: ColourMap
+    colours: ColourMap | None
     source: str
+    inside: str = ""
+    doubts: tuple[str, ...] = ()
 
 
 def stated(model: nn.Module) -> Stated | None:
-    """Return what timm's ``pretrained_cfg`` on the model says; None where there is none.
+    """Return what a model says about its input; None where it says nothing.
+
+    Asked are, in this order: timm's ``pretrained_cfg``; a detector of torchvision, which normalises by itself; a
+    ``Normalize`` in front of a ``Sequential``; the image processor saved beside a Hugging Face model; and then the
+    parts of the model, of which one may state it for the whole.
+    """
+    own = _own(model)
+    if own is not None:
+        return own
+    if processors.is_of_transformers(model):
+        # A backbone inside says how it was trained by itself.
+        return None
+    for name, part in _outermost(model):
+        found = _own(part)
+        if found is not None:
+            source = f"{found.source}, a part of the model ({name})"
+            return replace(found, inside=name, source=source)
+    return None
+
+
+def _own(model: nn.Module) -> Stated | None:
+    for ask in (_of_timm, _of_detector, _of_sequential, _of_transformers):
+        found = ask(model)
+        if found is not None:
+            return found
+    return None
+
+
+def _outermost(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The parts that may state something, each before the parts of it."""
+    for name, part in model.named_modules():
+        if name and not isinstance(part, torch.jit.ScriptModule):
+            yield name, part
+
+
+def _of_detector(model: nn.Module) -> Stated | None:
+    found = find_detector(model) if type(model).__module__.startswith("torchvision.") else None
+    if found is None or found.name:
+        return None
+    inner: Any = model
+    mean, std = numbers(inner.transform.image_mean), numbers(inner.transform.image_std)
+    words = f"torchvision's {type(model).__name__} (values 0 to 1; it normalises by itself, mean {mean}, std {std})"
+    return Stated(PRESETS["none"], _plain(1.0), words)
+
+
+def _of_sequential(model: nn.Module) -> Stated | None:
+    if not isinstance(model, nn.Sequential):
+        return None
+    steps = list(model)
+    place = next((k for k, step in enumerate(steps) if _normalises(step)), None)
+    if place is None or not all(type(step).__name__ in _GEOMETRIC for step in steps[:place]):
+        return None
+    step: Any = steps[place]
+    mean, std = (torch.as_tensor(part, dtype=torch.float64, device="cpu").flatten() for part in (step.mean, step.std))
+    # Nobody normalises pictures from 0 to 1 with a mean of more than 1.
+    full = 255.0 if float(mean.max()) > 1.5 else 1.0
+    words = f"its own {type(step).__name__} in front (mean {numbers(mean)}, std {numbers(std)})"
+    words += f", which takes values from 0 to {full:.0f}"
+    inner = next((found for found in map(_of_timm, steps[place + 1 :]) if found is not None), None)
+    if inner is None or inner.colours is None or len(inner.colours.offset) != len(mean):
+        geometry: Callable[[Image.Image], object] = replace(PRESETS["none"], std=(1 / full,) * 3)
+        return Stated(geometry, _plain(full, max(1, len(mean))), words)
+    wanted, expected = inner.colours, inner.transform
+    channels = len(wanted.offset)
+    ours = ColourMap(torch.diag((full / std).expand(channels)), -(mean / std).expand(channels))
+    apart = differ(ours, wanted)
+    doubts = () if apart is None else (f"preprocess: by {words}, {apart} by {inner.source}.",)
+
+    def transform(picture: Image.Image) -> object:
+        normalised: Any = expected(picture)
+        return wanted.undo(normalised).to(normalised.dtype) * full
+
+    return Stated(transform, _plain(full, len(wanted.offset)), f"{words}, after {inner.source}", doubts=doubts)
+
+
+def _normalises(step: nn.Module) -> bool:
+    """Whether a module is one of the several that are called Normalize, and not a layer that learns."""
+    has = all(isinstance(getattr(step, name, None), (tuple, list, float, torch.Tensor)) for name in ("mean", "std"))
+    return has and type(step).__name__.startswith("Normaliz")
+
+
+def _plain(full: float, channels: int = 3) -> ColourMap:
+    """Values from 0 to full scale."""
+    matrix = torch.eye(channels, dtype=torch.float64, device="cpu") * full
+    return ColourMap(matrix, torch.zeros(channels, dtype=torch.float64, device="cpu"))
+
+
+def _of_transformers(model: nn.Module) -> Stated | None:
+    found = processors.processor_of(model)
+    if found is None:
+        return None
+    processor, where = found
+    colours = measure_colours(processor, (96, 96))
+    words = f"the {processor.__name__} saved beside the model in {where}"
+    return Stated(processor, colours if isinstance(colours, ColourMap) else None, words)
+
+
+def differ(one: ColourMap, other: ColourMap) -> str | None:
+    """How two preprocessings differ in what they do to colours, as a part of a sentence; None where they agree."""
+    if one.matrix.shape != other.matrix.shape:
+        return None
+    ends = [(found.offset, found.matrix.sum(dim=1) + found.offset) for found in (one, other)]
+    scale = float((ends[1][1] - ends[1][0]).abs().max())
+    close = all(float((a - b).abs().max()) <= _MOST_APART * scale for a, b in zip(*ends, strict=True))
+    if close and float((one.matrix - other.matrix).abs().max()) <= _MOST_APART * scale:
+        return None
+    if close:
+        return "the channels are in another order than they should be"
+    (black, white), (its_black, its_white) = ends
+    return (
+        f"black becomes {numbers(black)} and white {numbers(white)}, and they should be {numbers(its_black)} and "
+        f"{numbers(its_white)}"
+    )
+
+
+def _of_timm(model: nn.Module) -> Stated | None:
+    """What timm's ``pretrained_cfg`` on the model says.
 
     A model made for one channel gets grey pictures, and the mean over the three channels of mean and std.
     """

@@ -226,14 +226,14 @@ VIT = timm.create_model("vit_tiny_patch16_224", depth=1)
 RESNET = torchvision.models.resnet18()
 BAD = [
     (PICTURE, SILENT, None, "preprocess", "does not say"),
-    (PICTURE, RESNET, None, "preprocess", "weights.transforms()"),
+    (PICTURE, RESNET, None, "preprocess", "ResNet50_Weights.DEFAULT"),
     (PICTURE, SILENT, "imagnet", "preprocess", "Did you mean 'imagenet'"),
     (PICTURE, SILENT, "", "preprocess", "no preset"),
     (PICTURE, SILENT, 3, "preprocess", "is an int"),
     (PICTURE, SILENT, True, "preprocess", "is a bool"),
     (PICTURE, SILENT, [T.ToTensor()], "preprocess", "Compose"),
     (PICTURE, SILENT, T.ToTensor, "preprocess", "is a class"),
-    (PICTURE, SILENT, torchvision.models.ResNet18_Weights.DEFAULT, "preprocess", "weights.transforms()"),
+    (PICTURE, SILENT, torchvision.models.ResNet18_Weights, "preprocess", "ResNet18_Weights.DEFAULT"),
     (PICTURE, SILENT, Preprocess(size=None, crop=400), "preprocess", "cannot cut"),
     (PICTURE, "resnet50", None, "model", "timm.create_model('resnet50'"),
     (PICTURE, VIT, Preprocess(size=(64, 64), crop=None), "preprocess", "takes 224 x 224 only"),
