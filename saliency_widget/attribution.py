@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from saliency_widget._files import atomic_write, check_goal
 from saliency_widget._plain import Frozen, plain
-from saliency_widget.display.cells import Between
+from saliency_widget.display.cells import Between, on_original
+from saliency_widget.display.geometry import Geometry, Placed, plain_geometry, read_geometry
 from saliency_widget.display.reduce import DEFAULT_CLIP, FloatMap, Reduction, Sign, check_values
 from saliency_widget.display.view import Photo, Seen, View
 from saliency_widget.errors import InputError
@@ -114,6 +115,9 @@ class Attribution:
         Where the map came from: model, preprocessing, device, versions, seconds.
     extras
         Further maps by name, float32 (c, h, w): what the method found beside the values, such as "standard_error".
+    origin
+        Knows where the picture that the model saw lies in the original, or finds out when :attr:`geometry` is first
+        asked for; None where there is no original.
     """
 
     values: FloatMap
@@ -127,6 +131,7 @@ class Attribution:
     quality: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, FloatMap] = field(default_factory=dict)
+    origin: Placed | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         values = check_values(self.values)
@@ -192,6 +197,49 @@ class Attribution:
         """
         view = View(sign, reduce, clip, between=between)
         return Seen(self, view).heat
+
+    @property
+    def geometry(self) -> Geometry | None:
+        """Which rectangle of the original picture the model saw; None where that is not known.
+
+        It is measured when it is first asked for, or saved: the preprocessing is run on a few pictures.
+        """
+        found = None if self.origin is None else self.origin.found
+        return found if isinstance(found, Geometry) else None
+
+    def on_original(self, *, between: Between = "smooth", masked: bool = False) -> FloatMap:
+        """The values at the size and the place of the picture that was given, before it was resized and cropped.
+
+        Parameters
+        ----------
+        between
+            How values fill the larger picture: "smooth" or "cells"; see
+            :func:`saliency_widget.display.cells.on_original`.
+        masked
+            Mask what the model did not see, in a ``numpy.ma.MaskedArray``, rather than fill it with NaN.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32 (C, H, W), upright as the picture is shown; its unit is still that of the model's pixels.
+
+        Raises
+        ------
+        InputError
+            A tensor has no original, or the preprocessing turns or bends the picture.
+        """
+        geometry = self.geometry
+        if geometry is None:
+            there = None if self.origin is None else self.origin.found
+            reason = "there is none: a tensor was given" if there is None else f"the preprocessing {there}"
+            raise InputError(
+                "image",
+                None,
+                f"cannot be found in the original picture, because {reason}",
+                "Give a picture and a preprocessing that resizes, crops or pads it.",
+            )
+        found = on_original(self.values, geometry, between)
+        return np.ma.masked_invalid(found) if masked else found
 
     def plot(
         self,
@@ -332,6 +380,7 @@ class Attribution:
                 quality=header["quality"],
                 provenance=header["provenance"],
                 extras=extras,
+                origin=read_geometry(header.get("geometry")),
             )
         except InputError:
             raise
@@ -366,6 +415,7 @@ def write_npz(attribution: Attribution, path: str, **options: Any) -> None:
         "channels": list(attribution.channels),
         "quality": attribution.quality,
         "provenance": attribution.provenance,
+        "geometry": plain_geometry(attribution.origin),
     }
     text = json.dumps(header, default=plain, ensure_ascii=True)
     extras: dict[str, Any] = {_EXTRA + name: extra for name, extra in attribution.extras.items()}

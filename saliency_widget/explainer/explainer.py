@@ -467,6 +467,7 @@ class Explainer:
                     method=record,
                     provenance=provenance_of(common, problem, target, estimate, seconds, values[k], facts),
                     extras={name: maps[k] for name, maps in extras.items()},
+                    origin=self.prepared.place,
                     **facts,
                 )
             )

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from saliency_widget.display.geometry import Geometry, Known
 from saliency_widget.errors import InputError
 from saliency_widget.models.codes import Floats, Grey, Reader, Refused, Separate, samples
-from saliency_widget.models.geometry import Geometry
 from saliency_widget.models.measure import ColourMap, Transform, run
 from saliency_widget.models.randomness import KeptRandomness
 from saliency_widget.models.view import check_view
@@ -58,6 +58,10 @@ class Place:
         self._open: tuple[Transform, ColourMap | None, Image.Image, Tensor] | None
         self._open = (transform, colours, picture, output)
         self._found: Geometry | str = ""
+
+    def __reduce__(self) -> tuple[type[Known], tuple[Geometry | str]]:
+        # A transform cannot be pickled in general, and what was found is all that is wanted of it.
+        return Known, (self.found,)
 
     @property
     def found(self) -> Geometry | str:

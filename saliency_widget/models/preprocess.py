@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from saliency_widget.display.geometry import Geometry
 from saliency_widget.errors import InputError
-from saliency_widget.models.geometry import Geometry
 from saliency_widget.models.image import load_image
 from saliency_widget.models.measure import ColourMap, Transform, measure, measure_colours
 from saliency_widget.models.place import Place

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
+from saliency_widget.display.geometry import Geometry
 from saliency_widget.models.codes import Floats, Refused, samples
-from saliency_widget.models.geometry import Geometry
 
 _CELLS = 96
 _FLAT = 1e-3

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from timm.data import create_transform
 from torchvision.transforms import InterpolationMode, v2
 
-from saliency_widget.models.geometry import Geometry
+from saliency_widget.display.geometry import Geometry
 from saliency_widget.models.measure import measure
 from saliency_widget.models.place import find_place
 from saliency_widget.models.preprocess import Prepared, prepare

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,46 @@ class Geometry:
         """The position in the model's picture of a position in the original; both may lie outside."""
         down, across = self.scale
         return (row - self.box[0]) / down, (column - self.box[1]) / across
+
+
+class Placed(Protocol):
+    """Something that knows, or finds out, where the model's picture lies in the original."""
+
+    @property
+    def found(self) -> Geometry | str:
+        """The geometry, or the reason why there is none, as the rest of a sentence about the preprocessing."""
+        ...
+
+
+@dataclass(frozen=True)
+class Known:
+    """A geometry that is found already, or a reason why there is none.
+
+    Parameters
+    ----------
+    found
+        As of :class:`Placed`.
+    """
+
+    found: Geometry | str
+
+
+def plain_geometry(placed: Placed | None) -> Any:
+    """What a file keeps of it: plain values."""
+    if placed is None:
+        return None
+    found = placed.found
+    if isinstance(found, str):
+        return {"reason": found}
+    return {"height": found.height, "width": found.width, "box": list(found.box), "seen": list(found.seen)}
+
+
+def read_geometry(plain: Any) -> Placed | None:
+    """What :func:`plain_geometry` kept."""
+    if plain is None:
+        return None
+    if "reason" in plain:
+        return Known(str(plain["reason"]))
+    top, left, bottom, right = (float(edge) for edge in plain["box"])
+    height, width = (int(side) for side in plain["seen"])
+    return Known(Geometry(int(plain["height"]), int(plain["width"]), (top, left, bottom, right), (height, width)))
