@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from saliency_widget.methods.rollout import AttentionRollout, GradientRollout
     from saliency_widget.methods.xrai import XRAI
     from saliency_widget.models import demo
+    from saliency_widget.models.dicom import read_dicom
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import (
         Contrast,
@@ -117,6 +118,7 @@ _HOME = {
     "read_provenance": "saliency_widget.export.embedded",
     "reproduce": "saliency_widget.export.reproduce",
     "layers": "saliency_widget.explainer",
+    "read_dicom": "saliency_widget.models.dicom",
     "stream": "saliency_widget.explainer",
 }
 
@@ -174,6 +176,7 @@ __all__ = [
     "explain",
     "layers",
     "plot_grid",
+    "read_dicom",
     "read_provenance",
     "reproduce",
     "stream",

@@ -23,6 +23,7 @@ from saliency_widget.models.arrays import (
     tensor_to_picture,
     too_large,
 )
+from saliency_widget.models.dicom import is_dicom, is_dicom_file, load_dicom
 from saliency_widget.models.words import article, shown
 
 __all__ = ["MAX_PIXELS", "LoadedImage", "load_image"]
@@ -67,9 +68,9 @@ def load_image(image: object) -> LoadedImage:
     Parameters
     ----------
     image
-        A path; a PIL image of any mode; a numpy array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of uint8, uint16 or
-        floats in 0..1; a uint8 tensor (C, H, W) with 1, 3 or 4 channels; or a float tensor (C, H, W), which is taken
-        as already preprocessed. Tensors may have a batch dimension of 1.
+        A path, also of a DICOM file, or a dataset of pydicom; a PIL image of any mode; a numpy array (H, W), (H, W, 1),
+        (H, W, 3) or (H, W, 4) of uint8, uint16 or floats in 0..1; a uint8 tensor (C, H, W) with 1, 3 or 4 channels; or
+        a float tensor (C, H, W), which is taken as already preprocessed. Tensors may have a batch dimension of 1.
 
     Returns
     -------
@@ -94,6 +95,8 @@ def load_image(image: object) -> LoadedImage:
             picture, notes = tensor_to_picture(image)
             return _flatten(picture, notes)
         return LoadedImage(None, check_input(image))
+    if is_dicom(image):
+        return _flatten(*load_dicom(image))
     if isinstance(image, (list, tuple)):
         problem = f"is {article(type(image).__name__)} of {len(image)}" if len(image) else "is empty"
         raise InputError(_ARGUMENT, shown(image), problem, f"Give one image: {_KINDS}.")
@@ -131,6 +134,8 @@ def _from_path(given: str | os.PathLike[str]) -> LoadedImage:
             )
         if path.stat().st_size == 0:
             raise InputError(_ARGUMENT, name, "is an empty file", "Download or save the picture again.")
+        if is_dicom_file(path):
+            return _flatten(*load_dicom(path))
         with warnings.catch_warnings():
             # PIL warns far below the limit that holds here, of a size that is read without trouble.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
