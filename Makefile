@@ -57,8 +57,9 @@ format: install ## format all code
 golden: install ## write the golden files again, after a deliberate change of a definition
 	$(BIN)/python tests/golden/make.py
 
-docs: install ## write docs/methods.md again, after a change of a method's docstring
+docs: install ## write docs/methods.md again, after a change of a method's docstring, and docs/models.md
 	$(BIN)/python tools/make_docs.py
+	$(BIN)/python -W ignore -m tests.architectures
 
 bench: install ## accuracy for the cost, into benchmarks/*.md (QUICK=1: one photograph, nothing written)
 	$(BIN)/python benchmarks/ig_accuracy.py $(if $(QUICK),--quick)

@@ -17,6 +17,8 @@ from saliency_widget.engine.layers import Layer
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.taps import differentiate
 from saliency_widget.errors import ModelError
+from saliency_widget.models.detectors import is_of_regions
+from saliency_widget.targets.reading import queries_in
 
 # A maximum over the tokens, or over the cells, reaches a few of them only.
 _ENOUGH = 0.25
@@ -89,7 +91,17 @@ class Survey:
         # No two scores may cancel, as the two directions of one contrast would.
         weights = torch.linspace(1.0, 1.7, scores.shape[1], device=scores.device, dtype=scores.dtype)
         self._total = (scores * weights).sum()
-        self.candidates = _distinct(list(self._last.values()))
+        queries = queries_in(outputs)
+        never = -1 if queries is None else queries.logits.shape[1]
+        self.candidates = _distinct(
+            [
+                one
+                for one in self._last.values()
+                # The queries of a detector are no patches, and a region's cells are not the picture's.
+                if not (one.grid.layout in ("NTC", "TNC") and one.grid.tokens == never)
+                and not is_of_regions(replica.module, one.name)
+            ]
+        )
 
     def _hook(self, name: str) -> Any:
         def hook(module: nn.Module, _given: Any, output: Any) -> None:

@@ -13,6 +13,7 @@ from saliency_widget.engine.layers import Layer, name_of, patch_of
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.taps import Tap
 from saliency_widget.errors import InputError
+from saliency_widget.models.detectors import is_of_regions
 
 if TYPE_CHECKING:
     from saliency_widget.engine.problem import Problem
@@ -73,7 +74,15 @@ class Layered:
     def _name(self, layer: Any) -> str:
         """The dotted name of a layer; None is the one picked for this model and this size of picture."""
         if layer is not None:
-            return name_of(self._problem.shadow.model, layer)
+            name = name_of(self._problem.shadow.model, layer)
+            if is_of_regions(self._problem.shadow.model, name):
+                raise InputError(
+                    "layer",
+                    name,
+                    "sees regions that were cut out of the picture, so that its cells are not the picture's",
+                    "Give a layer of the backbone.",
+                )
+            return name
         size = self._reader.picture
 
         def work(replica: Replica) -> str:

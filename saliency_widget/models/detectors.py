@@ -126,6 +126,15 @@ def find_detector(model: nn.Module) -> Detector | None:
     return None
 
 
+def is_of_regions(model: nn.Module, name: str) -> bool:
+    """Whether a layer sees regions that were cut out of the picture, so that its grid is not that of the picture."""
+    detector = find_detector(model)
+    if detector is None or detector.kind != "region":
+        return False
+    inside = f"{detector.name}.roi_heads" if detector.name else "roi_heads"
+    return name == inside or name.startswith(f"{inside}.")
+
+
 @contextmanager
 def hearing(
     root: nn.Module, detector: Detector, regions: Sequence[Rectangle] = (), *, keep: bool = False

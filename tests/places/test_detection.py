@@ -157,6 +157,36 @@ def test_methods_explain_a_region(method: Any) -> None:
     assert map_.values.any()
 
 
+def test_cells_of_a_region_are_not_cells_of_the_picture() -> None:
+    model = seeded(faster_rcnn)
+    names = [layer.name for layer in sw.layers(model, PICTURE, preprocess=PLAIN)]
+    assert "backbone" in names
+    assert not any(name.startswith("roi_heads") for name in names)
+    assert explain(model, method="grad-cam").quality["layer"] == "backbone"
+    with pytest.raises(InputError, match="Give a layer of the backbone"):
+        explain(model, method=sw.GradCAM(layer="roi_heads.box_roi_pool"))
+
+
+class Decoded(Detr):
+    """Its queries, 3 x 4 of them, could be taken for patches."""
+
+    def __init__(self) -> None:
+        super().__init__(queries=12)
+        self.decoder = nn.Linear(6 * 48, 12 * 7)
+        self.split = nn.Unflatten(1, (12, 7))
+        self.last = nn.Linear(7, 8)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        found = self.last(self.split(self.decoder(self.trunk(x).flatten(1))).tanh())
+        return {"pred_logits": found[..., :4], "pred_boxes": found[..., 4:].sigmoid()}
+
+
+def test_queries_are_no_patches() -> None:
+    names = [layer.name for layer in sw.layers(seeded(Decoded), PICTURE, preprocess=PLAIN)]
+    assert "trunk" in names
+    assert not set(names) & {"split", "last"}
+
+
 class Inside(nn.Module):
     """A detector inside a module of the user's."""
 
