@@ -25,7 +25,7 @@ from saliency_widget.explainer.provenance import image_facts, provenance_of, run
 from saliency_widget.methods.base import Estimate, Method
 from saliency_widget.methods.baselines import make_baseline, several
 from saliency_widget.models.arrays import misfit
-from saliency_widget.models.labels import labels_for, read_labels
+from saliency_widget.models.labels import activation_of, labels_for, read_labels
 from saliency_widget.models.preprocess import Prepared, prepare
 from saliency_widget.models.unwrap import describe
 from saliency_widget.targets import (
@@ -173,7 +173,8 @@ class Explainer:
             self._check_inside()
         self.classes = int(self.outputs.shape[1])
         self.labels: tuple[str, ...] = self._labels_of(self.classes) if self.classes else self.scene.labels
-        self.probability_kind = "sigmoid" if self.classes == 1 else "softmax"
+        self._activation = activation_of(self.shadow.model, self.classes)
+        self.probability_kind = "softmax" if self._activation == "softmax" else "sigmoid"
         self._rank()
         training = (TRAINING_MODE,) if self.shadow.was_training else ()
         self.notes: tuple[str, ...] = (*training, *self.prepared.doubts)
@@ -215,7 +216,8 @@ class Explainer:
         return known if not found and len(known) == classes else found
 
     def _rank(self) -> None:
-        probabilities = self.outputs.sigmoid() if self.classes == 1 else self.outputs.softmax(dim=1)
+        by_itself = self.probability_kind == "sigmoid"
+        probabilities = self.outputs.sigmoid() if by_itself else self.outputs.softmax(dim=1)
         self.probabilities = probabilities[0]
         self.prediction = tuple(self.class_score(index) for index in self.most_probable(TOP))
 
@@ -282,6 +284,9 @@ class Explainer:
         if wanted.of_classes and self._no_classes is not None:
             wanted = self._of_place(wanted, self._no_classes)
         if wanted.of_classes:
+            if getattr(wanted, "activation", "") is None and self._activation == "sigmoid":
+                stated: Any = {"activation": "sigmoid"}
+                wanted = replace(wanted, **stated)
             return wanted.resolve(self.labels, self.classes, self.outputs)
         if isinstance(wanted, Located):
             return wanted if wanted.bound else wanted.locate(self.scene)
@@ -454,7 +459,7 @@ class Explainer:
         for k, target in enumerate(targets):
             facts: dict[str, Any] = {
                 "score": scores[k],
-                "probability": target.probability(self.outputs if seen is None else seen),
+                "probability": self._probability(target, self.outputs if seen is None else seen),
                 "unit": method.unit.format(score=target.unit, variable=self.prepared.variable),
                 "channels": self.prepared.channels if len(values[k]) == len(self.prepared.channels) else ("map",),
                 "quality": {**_state(values[k], scores[k]), **estimate.quality[k]},
@@ -473,6 +478,15 @@ class Explainer:
             )
         snapshot = problem.snapshot
         return Step(tuple(attributions), estimate.done, estimate.total, estimate.final, seconds, weights, snapshot)
+
+    def _probability(self, target: Target, outputs: Tensor) -> float | None:
+        """The probability of the target's class, made as the model means its outputs."""
+        if target.of_classes and not self._activation:
+            return None
+        own = getattr(target, "activation", None)
+        if target.of_classes and target.index is not None and own is None and self._activation == "sigmoid":
+            return float(outputs[0, target.index].sigmoid())
+        return target.probability(outputs)
 
 
 def _first(found: Tensor | None) -> Tensor | None:

@@ -107,6 +107,18 @@ def known_classes(model: nn.Module) -> int | None:
     return None
 
 
+def activation_of(model: nn.Module, classes: int) -> str:
+    """Return what makes probabilities of a model's outputs: "softmax", "sigmoid", or "" where nothing does.
+
+    A Hugging Face config says whether its classes exclude each other, and whether they are classes at all; elsewhere it
+    is the sigmoid of a single output, and softmax of several.
+    """
+    problem = getattr(getattr(unwrap(model), "config", None), "problem_type", None)
+    if problem == "regression":
+        return ""
+    return "sigmoid" if classes == 1 or problem == "multi_label_classification" else "softmax"
+
+
 def short_label(label: str) -> str:
     """Return the first of the synonyms that a label lists: ``tabby`` for ``tabby, tabby cat``."""
     return label.split(",")[0].strip() or label

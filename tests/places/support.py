@@ -58,14 +58,42 @@ def seeded(make: Any, seed: int = 0) -> Any:
     return model.double().eval()
 
 
+def _two_stages() -> dict[str, Any]:
+    return {
+        "backbone": Trunk(),
+        "min_size": HEIGHT * 2,
+        "max_size": WIDTH * 3,
+        "box_score_thresh": 0.0,
+        "rpn_anchor_generator": AnchorGenerator(((8, 16),), ((0.5, 1.0),)),
+        "rpn_post_nms_top_n_test": 20,
+        "box_roi_pool": MultiScaleRoIAlign(["0"], output_size=3, sampling_ratio=2),
+        "box_head": nn.Sequential(nn.Flatten(), nn.Linear(54, 8), nn.Tanh()),
+        "box_predictor": detection.faster_rcnn.FastRCNNPredictor(8, 4),
+    }
+
+
 def faster_rcnn() -> Any:
-    return detection.FasterRCNN(
-        Trunk(), min_size=HEIGHT * 2, max_size=WIDTH * 3, box_score_thresh=0.0, box_nms_thresh=0.5,
-        rpn_anchor_generator=AnchorGenerator(((8, 16),), ((0.5, 1.0),)), rpn_post_nms_top_n_test=20,
-        box_roi_pool=MultiScaleRoIAlign(["0"], output_size=3, sampling_ratio=2),
-        box_head=nn.Sequential(nn.Flatten(), nn.Linear(54, 8), nn.Tanh()),
-        box_predictor=detection.faster_rcnn.FastRCNNPredictor(8, 4),
-    )  # fmt: skip
+    return detection.FasterRCNN(**_two_stages())
+
+
+def mask_rcnn() -> Any:
+    pool = MultiScaleRoIAlign(["0"], output_size=4, sampling_ratio=2)
+    return detection.MaskRCNN(
+        **_two_stages(),
+        mask_roi_pool=pool,
+        mask_head=detection.mask_rcnn.MaskRCNNHeads(6, (8,), 1),
+        mask_predictor=detection.mask_rcnn.MaskRCNNPredictor(8, 8, 4),
+    )
+
+
+def keypoint_rcnn() -> Any:
+    pool = MultiScaleRoIAlign(["0"], output_size=4, sampling_ratio=2)
+    return detection.KeypointRCNN(
+        **_two_stages(),
+        keypoint_roi_pool=pool,
+        keypoint_head=detection.keypoint_rcnn.KeypointRCNNHeads(6, (8,)),
+        keypoint_predictor=detection.keypoint_rcnn.KeypointRCNNPredictor(8, 3),
+    )
 
 
 SIZES = {"min_size": HEIGHT, "max_size": WIDTH * 2, "score_thresh": 0.0}

@@ -15,10 +15,23 @@ from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.explainer import Explainer
 from saliency_widget.models.preprocess import prepare
-from tests.places.support import PICTURE, PLAIN, Detr, explain, faster_rcnn, fcos, retinanet, seeded, slopes, ssd
+from tests.places.support import (
+    PICTURE,
+    PLAIN,
+    Detr,
+    explain,
+    faster_rcnn,
+    fcos,
+    keypoint_rcnn,
+    mask_rcnn,
+    retinanet,
+    seeded,
+    slopes,
+    ssd,
+)
 
 MAKERS = {"region": faster_rcnn, "anchor": retinanet, "query": Detr}
-ALL = [faster_rcnn, retinanet, fcos, ssd, Detr]
+ALL = [faster_rcnn, mask_rcnn, keypoint_rcnn, retinanet, fcos, ssd, Detr]
 LABELS = ["cat", "dog", "bird"]
 
 
@@ -28,7 +41,7 @@ def own(model: Any) -> list[dict[str, torch.Tensor]]:
     return kept
 
 
-@pytest.mark.parametrize("make", [faster_rcnn, retinanet, fcos, ssd])
+@pytest.mark.parametrize("make", ALL[:-1])
 def test_the_boxes_are_those_that_the_detector_keeps(make: Any) -> None:
     model = seeded(make)
     (kept,) = own(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,38 @@ def test_one_number_for_each_picture_is_one_output() -> None:
     assert last.final
     with pytest.raises(ModelError, match="keep the batch dimension"):
         explain(made(lambda y: y[0]))
+
+
+class Configured(Returns):
+    """What a Hugging Face model says of its outputs."""
+
+    def __init__(self, problem: str | None, classes: int) -> None:
+        super().__init__(lambda y: y, classes)
+        self.config = SimpleNamespace(problem_type=problem)
+
+
+def test_a_model_that_says_so_has_classes_that_do_not_exclude_each_other() -> None:
+    model = seeded(lambda: Configured("multi_label_classification", 4))
+    explainer = Explainer(model, PICTURE, preprocess=PLAIN)
+    logits = explainer.outputs[0]
+    assert explainer.probability_kind == "sigmoid"
+    assert [one.probability for one in explainer.prediction] == [
+        float(logits[k.index].sigmoid()) for k in explainer.prediction
+    ]
+    assert explain(model, 2).probability == pytest.approx(float(logits[2].sigmoid()))
+    probability = explain(model, sw.Probability(2))
+    assert probability.score == pytest.approx(float(logits[2].sigmoid()))
+    assert "sigmoid" in probability.target.text
+    exclusive = explain(model, sw.Probability(2, activation="softmax"))
+    assert exclusive.probability == pytest.approx(float(logits.softmax(0)[2]))
+    usual = seeded(lambda: Configured(None, 4))
+    assert explain(usual, 2).probability == pytest.approx(float(logits.softmax(0)[2]))
+
+
+def test_a_regression_has_no_probability() -> None:
+    model = seeded(lambda: Configured("regression", 1))
+    assert explain(model).probability is None
+    assert explain(model).score == explain(seeded(lambda: Configured(None, 1))).score
 
 
 def test_similarity_is_the_cosine_and_its_gradient_that_of_finite_differences() -> None:
