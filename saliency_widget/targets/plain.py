@@ -8,9 +8,11 @@ from typing import Any
 
 from saliency_widget._plain import plain
 from saliency_widget.errors import InputError
-from saliency_widget.targets.base import ClassTarget, Target
+from saliency_widget.targets.base import Target
 from saliency_widget.targets.contrast import Contrast
+from saliency_widget.targets.detection import Detection
 from saliency_widget.targets.kinds import KINDS
+from saliency_widget.targets.segmentation import Pixel, Region, Segment
 
 _TOLD = ("kind", "index", "label", "text")
 
@@ -23,8 +25,12 @@ def plain_target(target: Target) -> dict[str, Any]:
     found = {name: plain(getattr(target, name)) for name in _TOLD}
     for item in dataclasses.fields(target):
         value = getattr(target, item.name)
-        if item.name not in (*_TOLD, "which") and (value is None or isinstance(value, (bool, int, float, str))):
+        if item.name in (*_TOLD, "which"):
+            continue
+        if value is None or isinstance(value, (bool, int, float, str)):
             found[item.name] = plain(value)
+        elif isinstance(value, tuple) and all(isinstance(one, (int, float)) for one in value):
+            found[item.name] = [plain(one) for one in value]
     return found
 
 
@@ -36,9 +42,11 @@ def target_from_plain(told: Mapping[str, Any]) -> Target:
     InputError
         It is none that its plain values make: a function of the user's is not among them.
     """
-    kinds: dict[Any, type[ClassTarget]] = {**KINDS, Contrast.kind: Contrast}
+    kinds: dict[Any, Any] = {**KINDS, **{one.kind: one for one in (Contrast, Pixel, Region, Segment, Detection)}}
     kind, index = told.get("kind"), told.get("index")
-    if not isinstance(kind, str) or kind not in kinds or isinstance(index, bool) or not isinstance(index, int):
+    known = isinstance(kind, str) and kind in kinds and isinstance(index, int) and not isinstance(index, bool)
+    # A mask that was drawn by hand is not among the plain values.
+    if not known or (kind == Region.kind and "mask" not in told):
         raise InputError(
             "target",
             None,
@@ -46,4 +54,6 @@ def target_from_plain(told: Mapping[str, Any]) -> Target:
             "Give the target itself: target=...",
         )
     fields = {item.name for item in dataclasses.fields(kinds[kind])} - {"which", "label", "other_label"}
-    return kinds[kind](index, **{name: value for name, value in told.items() if name in fields})
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items() if name in fields}
+    target: Target = kinds[kind](which=index, **given)
+    return target
