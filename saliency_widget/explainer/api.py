@@ -73,15 +73,16 @@ def explain(
     Parameters
     ----------
     model
-        A torch vision model that maps pictures (N, C, H, W) to scores (N, classes), or to anything of which a
-        :class:`Score` can be computed. It is never changed. Its forward must not be random in evaluation mode.
+        A torch vision model that maps pictures (N, C, H, W) to scores (N, classes), (N, classes, h, w), boxes, vectors,
+        or to anything of which a :class:`Score` can be computed. It is never changed. Its forward must not be random in
+        evaluation mode.
     image
         A path, a PIL image, an array (H, W, 3), or a float tensor (C, H, W) that is already preprocessed; or a list of
         these, which need not have one size.
     target
         None (the predicted class of each image), a class index, a label, a :class:`Target` such as
         ``Probability("tabby")`` or ``Contrast("tabby", "lynx")``, or a list of these, of any kinds, which share the
-        forward passes.
+        forward passes. Of a segmentation a class is its :class:`Segment`, of a detector its most probable box.
     method
         A name ("gradient") or an object with its parameters.
     preprocess

@@ -34,8 +34,13 @@ def grid_in(output: Any, rows: int | None = None) -> Tensor | None:
     """The scores (N, classes, h, w) of the cells of a picture; None where there are none.
 
     A tensor is taken as it is; of an object or a mapping its ``logits`` or ``out``, or the only floating
-    tensor with four dimensions; of a tuple or a list the first element.
+    tensor with four dimensions; of a tuple or a list the first element. Of a model that classifies masks (MaskFormer)
+    it is the sum over its queries of the class's probability times the mask's, by which such a model segments.
     """
+    classes, masks = (_member(output, f"{name}_queries_logits") for name in ("class", "masks"))
+    if isinstance(classes, Tensor) and isinstance(masks, Tensor):
+        # The last class means that the query sees nothing.
+        return torch.einsum("nqc,nqhw->nchw", classes.softmax(dim=2)[..., :-1], masks.sigmoid())
     for tensor in _candidates(output, _GRIDS, 4):
         if tensor.shape[2] * tensor.shape[3] > 1 and min(tensor.shape) > 0 and rows in (None, len(tensor)):
             return tensor

@@ -96,6 +96,36 @@ def test_a_class_alone_is_its_segment_and_nothing_is_the_largest_but_the_backgro
     assert named.score == pytest.approx(float(full[best][full.argmax(dim=0) == best].mean()), abs=1e-6)
 
 
+class Masks(nn.Module):
+    """Classes of five queries, each with a mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.masks = Segmenter(5)
+        self.classes = nn.Parameter(torch.zeros(5, 4))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {
+            "class_queries_logits": self.classes.expand(len(x), -1, -1),
+            "masks_queries_logits": self.masks(x),
+        }
+
+
+def test_a_model_that_classifies_masks() -> None:
+    model = seeded(Masks)
+    explainer = Explainer(model, PICTURE, preprocess=PLAIN)
+    assert explainer.scene.classes == 3  # the last means that a query sees nothing
+    with torch.no_grad():
+        out = model(explainer.prepared.input[None].double())
+    wanted = sum(
+        out["class_queries_logits"][0, q].softmax(0)[1] * out["masks_queries_logits"][0, q].sigmoid() for q in range(5)
+    )
+    target = explainer.resolve(sw.Region((0, 0, HEIGHT, WIDTH), 1))
+    assert explain(model, target).score == pytest.approx(float(wanted.mean()), abs=1e-6)
+    by_differences, by_the_map = slopes(explainer, target)
+    assert by_the_map == pytest.approx(by_differences, rel=1e-7)
+
+
 def test_the_mask_does_not_move_with_the_picture() -> None:
     model = seeded(Segmenter)
     explainer = Explainer(model, PICTURE, preprocess=PLAIN)
