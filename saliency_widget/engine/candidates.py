@@ -18,7 +18,7 @@ from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.taps import differentiate
 from saliency_widget.errors import ModelError
 from saliency_widget.models.detectors import is_of_regions
-from saliency_widget.targets.reading import queries_in
+from saliency_widget.targets.reading import places_in
 
 # A maximum over the tokens, or over the cells, reaches a few of them only.
 _ENOUGH = 0.25
@@ -91,8 +91,8 @@ class Survey:
         # No two scores may cancel, as the two directions of one contrast would.
         weights = torch.linspace(1.0, 1.7, scores.shape[1], device=scores.device, dtype=scores.dtype)
         self._total = (scores * weights).sum()
-        queries = queries_in(outputs)
-        never = -1 if queries is None else queries.logits.shape[1]
+        places = places_in(outputs)
+        never = -1 if places is None else places.shape[1]
         self.candidates = _distinct(
             [
                 one

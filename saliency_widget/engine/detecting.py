@@ -27,6 +27,11 @@ class Detecting:
     targets
         Of a problem. If they are detections, the detector scores their regions, or its anchors, and suppresses nothing.
 
+    Attributes
+    ----------
+    targets
+        The same, each with its row among what is scored.
+
     Raises
     ------
     InputError
@@ -38,6 +43,9 @@ class Detecting:
         boxes = [target for target in targets if isinstance(target, Detection)]
         self._detector = find_detector(model) if boxes else None
         self._regions = tuple(dict.fromkeys(box.region for box in boxes if box.region is not None))
+        self.targets = tuple(
+            target.among(self._regions) if isinstance(target, Detection) else target for target in targets
+        )
         if self._detector is not None and len(boxes) != len(targets):
             other = next(target for target in targets if not isinstance(target, Detection))
             raise InputError(

@@ -77,6 +77,10 @@ _REENTRANT = (
     "use_reentrant=True), through which no gradient can be taken towards an input or a layer. Give "
     "use_reentrant=False, or turn checkpointing off: it saves memory in training."
 )
+ONE_TENSOR = (
+    "this method looks at the model's output as a whole, and a Score reads it from something else than one tensor. Use "
+    "another method, such as 'gradient', or wrap the model in a module that returns the tensor of which the score is."
+)
 RECOMPUTES = (
     "the model's forward computes activations a second time on the way back (torch.utils.checkpoint), where changed "
     "backward rules cannot follow. Turn gradient checkpointing off: it saves memory in training."

@@ -118,4 +118,4 @@ class Layered:
         return self._problem._forward(replica, pixels, rows=rows)
 
     def _follow(self, replica: Replica, pixels: Tensor, rows: int) -> Any:
-        return self._problem._forward(replica, pixels, rows=rows, exchanged=True)
+        return self._problem._tensor(replica, pixels, rows=rows, exchanged=True)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from saliency_widget.errors import ModelError
-from saliency_widget.targets import Logit, Target
-from saliency_widget.targets.reading import floats_in
+from saliency_widget.targets import Detection, Logit, Similarity, Target
+from saliency_widget.targets.reading import embedding_in, floats_in, grid_in, places_in
+from saliency_widget.targets.segmentation import OfPixels
 
 _WANTED = "A model to explain maps pictures (N, C, H, W) to floating scores (N, classes)"
 
@@ -59,6 +60,15 @@ def has_logits(output: Any, rows: int) -> bool:
     except NoScoresError:
         return False
     return True
+
+
+def read_by(targets: Sequence[Target], output: Any) -> Any:
+    """The one tensor in a model's output from which all of the targets read; the output itself where there is none."""
+    for kind, read in ((OfPixels, grid_in), (Detection, places_in), (Similarity, embedding_in)):
+        if targets and all(isinstance(target, kind) for target in targets):
+            found = read(output)
+            return output if found is None else found
+    return output
 
 
 def scores_of(targets: Sequence[Target], output: Any, rows: int | None = None) -> Tensor:

@@ -17,11 +17,11 @@ from saliency_widget.engine.batching import ChunkSize, cpu_rows, is_out_of_memor
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.detecting import Detecting
 from saliency_widget.engine.devices import CPU, neutral
-from saliency_widget.engine.failures import NO_PATH, OVERWRITES, RECOMPUTES, ForwardError, differentiating
+from saliency_widget.engine.failures import NO_PATH, ONE_TENSOR, OVERWRITES, RECOMPUTES, ForwardError, differentiating
 from saliency_widget.engine.inputs import Inputs
 from saliency_widget.engine.layered import Layered
 from saliency_widget.engine.layers import Layer
-from saliency_widget.engine.outputs import has_logits, logits_of, scores_of
+from saliency_widget.engine.outputs import has_logits, logits_of, read_by, scores_of
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.ruled import Rules, check_same
 from saliency_widget.engine.run import Run
@@ -98,6 +98,7 @@ class Problem:
         self._inputs = Inputs(inputs)
         self._stop = stop
         self._detecting = Detecting(shadow.model, self._targets)
+        self._targets = self._detecting.targets
         plan = None if classes is None else ClassPlan("loop" if classes == "loop" else "unchecked")
         self._run = Run(shadow, plan)
         self._logits: Tensor | None = None
@@ -433,7 +434,7 @@ class Problem:
             self._settled()
         height, width = self.pixels.shape[1:]
         reader = AttentionReader(
-            fold, gradients=gradients, forward=self._forward, scores=self._scores, picture=(height, width)
+            fold, gradients=gradients, forward=self._tensor, scores=self._scores, picture=(height, width)
         )
         return reader.folded(self._over(batch, reader.rows))
 
@@ -468,8 +469,17 @@ class Problem:
             raise ForwardError(error, tuple(pixels.shape)) from error
         if all(target.of_classes for target in self._targets):
             output = logits_of(output, rows)
+        else:
+            output = read_by(self._targets, output)
         if not exchanged and self.seen is None and torch.equal(pixels[0].detach(), self.pixels):
             self._bind(output, rows)
+        return output
+
+    def _tensor(self, replica: Replica, pixels: Tensor, given: Tensor | None = None, **options: Any) -> Tensor:
+        """The same, for what has to look at the output as a whole."""
+        output = self._forward(replica, pixels, given, **options)
+        if not isinstance(output, Tensor):
+            raise ModelError(ONE_TENSOR)
         return output
 
     def _run_model(self, replica: Replica, seen: Tensor) -> Any:
@@ -507,11 +517,11 @@ class Problem:
         doubled = replica.scripted and len(rows) == 1 and self.device == CPU
         pixels = torch.cat([rows, rows]) if doubled else rows
         with replica.computing(), torch.no_grad():
-            plain = self._forward(replica, pixels)
+            plain = self._tensor(replica, pixels)
         with replica.computing():
             leaf, given = rules.enter(pixels, self._model_input)
             with rules.active():
-                outputs = self._forward(replica, pixels, given)
+                outputs = self._tensor(replica, pixels, given)
             outputs = rules.leave(outputs)
             check_same(outputs, plain)
             if not outputs.requires_grad:

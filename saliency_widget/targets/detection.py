@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from torch import Tensor
 
 from saliency_widget.errors import InputError, ModelError
-from saliency_widget.models.detectors import Heard, Rectangle
+from saliency_widget.models.detectors import Rectangle
 from saliency_widget.targets.base import find_class, words
 from saliency_widget.targets.located import Located, needs
 from saliency_widget.targets.reading import places_in
@@ -143,11 +145,19 @@ class Detection(Located):
             raise InputError("target", self, "is not bound to a place", "Call locate() first.")
         logits = places_in(outputs)
         slot = self.query if self.query is not None else self.anchor
-        if slot is None and isinstance(outputs, Heard) and self.region in outputs.regions:
-            slot = outputs.regions.index(self.region)
+        if self.region is not None:
+            slot = self.__dict__.get("_row")
         if logits is None or slot is None or slot >= logits.shape[1]:
             raise ModelError(f"the score {self.text!r} is not among what the model returned for this picture.")
         return logits[:, slot, self.index]
+
+    def among(self, regions: Sequence[Rectangle]) -> Detection:
+        """The same target of a pass in which these regions are scored, in this order."""
+        if self.region is None:
+            return self
+        found = copy(self)
+        object.__setattr__(found, "_row", regions.index(self.region))
+        return found
 
     def _class(self, scene: Scene) -> int:
         return find_class(self.which, scene.labels, scene.classes, None)

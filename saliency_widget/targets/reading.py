@@ -63,6 +63,9 @@ def places_in(output: Any) -> Tensor | None:
     """The scores (N, places, classes) of a detector's queries, anchors or regions; None where there are none."""
     if isinstance(output, Heard):
         return output.logits
+    if _fits(output, 3):
+        known: Tensor = output
+        return known
     queries = queries_in(output)
     return None if queries is None else queries.logits
 

@@ -49,7 +49,7 @@ class Mask:
 
 
 @dataclass(frozen=True, eq=False)
-class _OfPixels(Located):
+class OfPixels(Located):
     """The mean logit of one class over some pixels, which are the same whatever is done to the picture."""
 
     @property
@@ -79,14 +79,14 @@ class _OfPixels(Located):
         wide = wide if wide.dtype in (torch.float32, torch.float64) else wide.float()
         return (wide * weights.to(wide)).sum((1, 2))
 
-    def _over(self, mask: npt.NDArray[np.bool_], index: int, scene: Scene) -> _OfPixels:
+    def _over(self, mask: npt.NDArray[np.bool_], index: int, scene: Scene) -> OfPixels:
         assert scene.grid is not None
         weights = share_of_cells(torch.from_numpy(mask), *scene.grid.shape[1:])
         return self.bind(index, scene, _weights=weights, _pixels=Mask(mask))
 
 
 @dataclass(frozen=True, eq=False)
-class Pixel(_OfPixels):
+class Pixel(OfPixels):
     """The logit of one class at one pixel of a segmentation.
 
     Parameters
@@ -142,7 +142,7 @@ class Pixel(_OfPixels):
 
 
 @dataclass(frozen=True, eq=False)
-class Region(_OfPixels):
+class Region(OfPixels):
     """The mean logit of one class over a region of a segmentation.
 
     Parameters
@@ -206,7 +206,7 @@ class Region(_OfPixels):
 
 
 @dataclass(frozen=True, eq=False)
-class Segment(_OfPixels):
+class Segment(OfPixels):
     """The mean logit of one class over the pixels that the model assigns to it in this picture.
 
     Parameters

@@ -32,6 +32,12 @@ from tests.places.support import (
 
 MAKERS = {"region": faster_rcnn, "anchor": retinanet, "query": Detr}
 ALL = [faster_rcnn, mask_rcnn, keypoint_rcnn, retinanet, fcos, ssd, Detr]
+METHODS = [
+    sw.GradCAM(),
+    sw.AblationCAM(layer="backbone"),
+    sw.SmoothGrad(samples=3),
+    sw.Occlusion(window=8, stride=8),
+]
 LABELS = ["cat", "dog", "bird"]
 
 
@@ -160,7 +166,7 @@ def test_nothing_is_the_most_probable_box_and_a_label_the_most_probable_of_it() 
     assert best.probability == pytest.approx(float(probability), abs=1e-12)
 
 
-@pytest.mark.parametrize("method", [sw.GradCAM(), sw.SmoothGrad(samples=3), sw.Occlusion(window=8, stride=8)])
+@pytest.mark.parametrize("method", METHODS)
 def test_methods_explain_a_region(method: Any) -> None:
     model = seeded(faster_rcnn)
     with ModelGuard(model):

@@ -154,6 +154,31 @@ def test_grad_cam_and_layers_of_a_segmentation() -> None:
     assert cam.values.shape == (1, 6, 8)
 
 
+class Rectified(Segmenter):
+    """Without biases, so that what LRP hands back is the score."""
+
+    def __init__(self) -> None:
+        super().__init__(wrap=lambda out: OrderedDict(out=out, aux=out * 0))
+        self.trunk = nn.Sequential(nn.Conv2d(3, 6, 3, stride=4, padding=1, bias=False), nn.ReLU())
+        self.head = nn.Conv2d(6, 4, 1, bias=False)
+
+
+@pytest.mark.parametrize("method", ["guided-backprop", "ablation-cam", "score-cam", "lrp"])
+def test_methods_that_look_at_the_whole_output(method: str) -> None:
+    model = seeded(Rectified)
+    targets = [sw.Pixel(7, 9, 1), sw.Region(MASK, 2)]
+    for map_ in explain(model, targets, method=method):
+        assert np.isfinite(map_.values).all()
+        assert map_.values.any()
+
+
+def test_such_a_method_refuses_a_score_of_several_tensors() -> None:
+    score = sw.Score(lambda out: out["out"].mean((1, 2, 3)), "mean")
+    with pytest.raises(ModelError, match="one tensor"):
+        explain(seeded(Rectified), score, method="guided-backprop")
+    assert explain(seeded(Rectified), score).values.any()
+
+
 @pytest.mark.parametrize(
     ("target", "words"),
     [
