@@ -194,6 +194,31 @@ describe("further panels", () => {
     expect(last().want.target.index).toBe(7);
   });
 
+  it("are shown when what is asked for is what one waits for", () => {
+    const { store } = join(fake);
+    store.set("panels", [want(2)]);
+    store.choose({ index: 2 });
+    const key = hold(2);
+    fake.reply({ kind: "done", req: last().req, key });
+    vi.runAllTimers();
+    expect([fake.get("shown"), asked().length]).toEqual([key, 2]);
+  });
+
+  it("wait for a run that Python begins, which is followed meanwhile", () => {
+    const { store } = join(fake);
+    store.set("panels", [want(2)]);
+    const run = { state: "computing", want: { ...want(3), req: "p1", key: "k", text: "three" } };
+    fake.set("_status", run);
+    expect(store.protocol.flight?.req).toBe("p1");
+    fake.reply({ kind: "done", req: "p1", key: "k" });
+    fake.set("_status", { state: "idle", want: null });
+    vi.runAllTimers();
+    expect([asked().map((one) => one.want.target.index), store.protocol.flight?.aside]).toEqual([
+      [2, 2],
+      true,
+    ]);
+  });
+
   it("say why they have no map, and are not asked for again and again", () => {
     const { store } = join(fake);
     store.set("panels", [want(2)]);

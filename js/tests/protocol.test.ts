@@ -10,7 +10,15 @@ import {
   SILENCE,
 } from "../src/state/protocol";
 
-type Sent = { kind: string; req: string; seq?: number; visible?: boolean; page?: string; keep?: boolean };
+type Sent = {
+  kind: string;
+  req: string;
+  seq?: number;
+  visible?: boolean;
+  page?: string;
+  keep?: boolean;
+  aside?: boolean;
+};
 
 class World implements Ends {
   sent: Sent[] = [];
@@ -50,12 +58,12 @@ class World implements Ends {
     this.ends.push({ req: flight.req, kind: outcome.kind });
   }
 
-  ask(index: number): void {
+  ask(index: number, aside = false): void {
     const ask: Ask = {
       want: wanted(index),
       label: `class ${index}`,
     };
-    this.protocol.request(ask);
+    this.protocol.request(aside ? { ...ask, aside } : ask);
   }
   get req(): string {
     return this.protocol.flight!.req;
@@ -198,12 +206,14 @@ describe("a run that Python announces", () => {
     ["own, computing", "p1", "own"],
     ["own, stopping", "p1", "own"],
     ["own, computing", null, "own"],
+    ["aside, computing", "p1", "p1"],
+    ["aside, computing", null, "own"],
   ])("%s, %s: %s", (before, announced, after) => {
     if (before === "p1") world.protocol.follow(run("p1"));
-    else if (before !== "nothing") world.ask(1);
+    else if (before !== "nothing") world.ask(1, before.startsWith("aside"));
     const own = world.protocol.flight?.req ?? "";
     if (before === "own, waiting") world.pass(SILENCE);
-    if (before === "own, computing") world.protocol.receive({ kind: "accepted", req: own });
+    if (before.endsWith("computing")) world.protocol.receive({ kind: "accepted", req: own });
     if (before === "own, stopping") world.protocol.stop();
     const sent = world.sent.length;
     world.protocol.follow(announced === null ? null : run(announced));
@@ -297,6 +307,20 @@ describe("latest wins", () => {
     expect(world.sent).toHaveLength(1);
   });
 
+  it("does not let what is asked for aside hold up anything, be it the same map", () => {
+    for (const index of [1, 2]) {
+      world.ask(1, true);
+      const { req } = world;
+      world.ask(index);
+      expect(world.sent.map((one) => [one.kind, one.aside])).toEqual([
+        ["request", true],
+        ["request", undefined],
+      ]);
+      expect(world.ends).toEqual([{ req, kind: "cancelled" }]);
+      world = new World();
+    }
+  });
+
   it("goes on when the one that was cancelled is never heard of again", () => {
     world.ask(1);
     world.protocol.receive({ kind: "accepted", req: world.req });
@@ -354,7 +378,7 @@ describe("10,000 random messages", () => {
     const followed: string[] = [];
     for (let i = 0; i < 10_000; i++) {
       const dice = draw();
-      if (dice < 0.05) world.ask(Math.floor(draw() * 4));
+      if (dice < 0.05) world.ask(Math.floor(draw() * 4), !world.protocol.flight && draw() < 0.5);
       else if (dice < 0.07) world.protocol.stop();
       else if (dice < 0.08) world.pass(600);
       else if (dice < 0.09) world.protocol.gone();

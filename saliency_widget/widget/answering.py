@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from saliency_widget.display.encode import encode_half
@@ -44,7 +45,7 @@ class Answering(Aside):
                 self.send(protocol.cancelled(said.req, "the widget is closed"))
                 return
             try:
-                order = self._order_of(said.want, req=said.req)
+                order = replace(self._order_of(said.want, req=said.req), quiet=said.aside)
             except Exception as error:
                 self.send(protocol.error(said.req, words_of(error), ""))
                 return

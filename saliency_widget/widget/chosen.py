@@ -129,7 +129,7 @@ class Chosen(Orders):
 
     def _ask_for_page(self, order: Order) -> None:
         current = self._session.current
-        if current is not None and current.own and current.key != order.key:
+        if not order.aside and current is not None and current.own and current.key != order.key:
             # It gives way, and the choices name it no longer.
             self._mirror_shown()
         self._session.ask(order)

@@ -26,11 +26,15 @@ _LARGEST = 2**53
 
 @dataclass(frozen=True)
 class Request:
-    """Compute a map; answered by exactly one of done, cancelled or error."""
+    """Compute a map; answered by exactly one of done, cancelled or error.
+
+    One that is ``aside`` is for a place beside the map on display, and waits for whatever else is asked for.
+    """
 
     req: str
     seq: int
     want: Mapping[str, Any]
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def parse(content: object) -> FromFrontEnd | None:
         return Ack(req, seq, content.get("visible") is not False, page)
     if kind == "request":
         want = content.get("want")
-        return Request(req, seq, want if isinstance(want, Mapping) else {})
+        return Request(req, seq, want if isinstance(want, Mapping) else {}, content.get("aside") is True)
     if kind == "tile":
         sides = (content.get(side) for side in ("top", "left", "height", "width"))
         return Tile(req, content.get("key"), *sides)

@@ -83,7 +83,7 @@ class Reporter:
         now = time.monotonic()
         if widget is None or order.req is None:
             return
-        if not self._credit.may_send(now):
+        if order.aside or not self._credit.may_send(now):
             if now - self._told >= _PROGRESS_EVERY:
                 self._told = now
                 widget.send(protocol.progress(order.req, step.done, step.total, round(step.seconds, 3)))
@@ -106,7 +106,9 @@ class Reporter:
         with widget.pushing():
             self._place(widget, order, step)
             # Where the front end asked, it decides itself whether the answer is still wanted.
-            if not widget.shown or order.own or order.key == self._adopted:
+            # What stands beside is never taken for it.
+            first = not widget.shown and order.key not in widget._panel_keys and not order.aside
+            if first or order.own or order.key == self._adopted:
                 widget.shown = order.key
                 self._adopted = ""
             if not order.quiet:
@@ -118,6 +120,9 @@ class Reporter:
         """Answer; the last map stays, or the best estimate so far takes its place."""
         widget = self._widget()
         if widget is None:
+            return
+        if order.aside and order.req is not None:
+            widget.send(protocol.cancelled(order.req, reason))
             return
         with widget.pushing():
             widget._status = status_of("idle")
@@ -211,7 +216,11 @@ class Reporter:
     def failed(self, order: Order, message: str, trace: str) -> None:
         """Answer with a sentence and the traceback; the last map stays."""
         widget = self._widget()
-        if widget is None or order.quiet:
+        if widget is None:
+            return
+        if order.quiet:
+            if order.req is not None:
+                widget.send(protocol.error(order.req, message, trace))
             return
         self.error = SaliencyError(message)
         with widget.pushing():

@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Hashable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -49,7 +49,8 @@ class Order:
     content
         What the model's weights came to when it was asked for; None where they have not been read.
     quiet
-        Computed ahead, because it will probably be wanted: nothing is shown of it, not even its failure.
+        Computed ahead, because it will probably be wanted: nothing is shown of it, not even its failure. With a
+        ``req`` it is for a place beside the map on display: it is answered, and whatever else is asked for goes first.
     """
 
     key: str
@@ -60,6 +61,11 @@ class Order:
     own: bool = False
     content: Hashable = None
     quiet: bool = False
+
+    @property
+    def aside(self) -> bool:
+        """Whether somebody waits for it beside the map on display."""
+        return self.quiet and self.req is not None
 
     def ours(self) -> Order:
         """The same map, asked for by Python, under a name of its own, as a request of the front end has one."""
@@ -156,6 +162,8 @@ class Session:
         self._changed = changed
         self._running: tuple[Order, Job] | None = None
         self._ahead: deque[Order] = deque()
+        # Who waits for maps that are computed ahead, or for somebody else.
+        self._waiting: list[Order] = []
         # What the running job computes, in the order of its targets; the order that counts is one of them.
         self._batch: list[Order] = []
         self._run: _Run | None = None
@@ -176,12 +184,19 @@ class Session:
             return None if self._suspended is None else self._suspended.batch[0].key
 
     def ask(self, order: Order) -> None:
-        """Compute this next; what was being computed is dropped, unless it is the same map."""
+        """Compute this next; what was being computed is dropped, unless it is the same map.
+
+        What is asked for aside drops nothing, and is computed when nobody waits for anything else.
+        """
         with self._changed:
-            self.turn += 1
             if self._closed:
                 self._tell_cancelled(order, "the widget is closed")
-            elif self._running is not None and order.key in [one.key for one in self._batch]:
+                return
+            if order.aside:
+                self._ask_aside(order)
+                return
+            self.turn += 1
+            if self._running is not None and order.key in [one.key for one in self._batch]:
                 before, job = self._running
                 self._running = (order, job)
                 if not before.quiet:
@@ -195,6 +210,17 @@ class Session:
                     # Nobody waits for the end of what was stopped.
                     self._forget()
                 self._start(order)
+
+    def _ask_aside(self, order: Order) -> None:
+        waited_for = {one.key for one in self._waiting}
+        under_way = {one.key for one in self._batch}
+        self._waiting.append(order)
+        if order.key in under_way:
+            return
+        if self._running is not None and self._running[0].quiet and not under_way & waited_for:
+            # Nobody waits for it.
+            self._drop(NEWER)
+        self.ask_ahead([quietly(order)], first=True)
 
     def ask_ahead(self, orders: list[Order], *, first: bool = False) -> None:
         """Compute these whenever nothing else is wanted; ``first`` puts them before what is computed ahead already."""
@@ -210,7 +236,10 @@ class Session:
         """Drop the request ``req``, or whatever somebody waits for; ``keep`` its best estimate so far."""
         with self._changed:
             order = self.current
-            if order is not None and req in (None, order.req):
+            aside = [] if req is None else [one for one in self._waiting if one.req == req]
+            if aside:
+                self._call_off(aside, reason)
+            elif order is not None and req in (None, order.req):
                 self.turn += 1
                 self._drop(reason, keep=keep)
                 self._next()
@@ -221,12 +250,14 @@ class Session:
             self.turn += 1
             self._drop("stopped", keep=True)
             self._ahead.clear()
+            self._call_off(self._waiting, "stopped")
 
     def close(self) -> None:
         """Drop everything and let the model go."""
         with self._changed:
             self._drop("the widget was closed")
             self._ahead.clear()
+            self._call_off(self._waiting, "the widget was closed")
             self._forget()
             self._closed = True
 
@@ -265,11 +296,23 @@ class Session:
             job.cancel()
         self._ahead.extendleft(quietly(one) for one in reversed(self._batch) if one.key != order.key)
         self._batch = []
-        if order.quiet:
-            self._ahead.appendleft(order)
-        else:
+        if order.quiet or order.key in [one.key for one in self._waiting]:
+            self._ahead.appendleft(quietly(order))
+        if not order.quiet:
             self._tell_cancelled(order, reason, kept)
         self._changed.notify_all()
+
+    def _call_off(self, orders: list[Order], reason: str) -> None:
+        """Answer what was asked for aside, and compute it for nobody else."""
+        keys = {one.key for one in orders}
+        self._waiting = [one for one in self._waiting if one not in orders]
+        for order in orders:
+            self._tell_cancelled(order, reason)
+        unwanted = keys - {one.key for one in self._waiting}
+        if self._running is not None and self._running[0].quiet and self._running[0].key in unwanted:
+            self._drop(reason)
+        self._ahead = deque(one for one in self._ahead if one.key not in unwanted)
+        self._next()
 
     def _next(self) -> None:
         if self._running is None and self._ahead and not self._closed:
@@ -349,17 +392,26 @@ class Session:
 
     def _report_step(self, job: Job, step: Step, run: _Run) -> bool:
         """Whether another estimate is wanted."""
-
-        def done(sink: Sink, order: Order) -> None:
-            sink.done(order, _own(run, step, order))
-            for other in run.batch:
-                if other.key != order.key:
-                    sink.done(quietly(other), _own(run, step, other))
-
         if step.final:
-            self._end(job, done)
+            self._end(job, lambda sink, order: sink.done(order, _own(run, step, order)), run.batch)
             return False
-        return self._report(job, lambda sink, order: sink.estimate(order, _own(run, step, order)))
+
+        def estimate(sink: Sink, order: Order) -> None:
+            sink.estimate(order, _own(run, step, order))
+            keys = [one.key for one in run.batch]
+            for one in self._waiting:
+                if one.key in keys:
+                    sink.estimate(one, _own(run, step, one))
+
+        return self._report(job, estimate)
+
+    def _answered(self, batch: list[Order]) -> list[Order]:
+        """Who waits aside for what has come to its end, and waits no longer; nor need it be computed ahead."""
+        keys = {one.key for one in batch}
+        answered = [one for one in self._waiting if one.key in keys]
+        self._waiting = [one for one in self._waiting if one.key not in keys]
+        self._ahead = deque(one for one in self._ahead if one.key not in keys)
+        return answered
 
     def _report(self, job: Job, tell: Callable[[Sink, Order], None]) -> bool:
         """Tell the sink, if this job still counts; a dropped one was answered when it was dropped."""
@@ -369,22 +421,30 @@ class Session:
             tell(self._sink, self._running[0])
             return True
 
-    def _end(self, job: Job, tell: Callable[[Sink, Order], None]) -> bool:
-        """Tell the sink how it ended, and go on to what is next; whether this job still counted."""
+    def _end(self, job: Job, tell: Callable[[Sink, Order], None], also: Iterable[Order] = ()) -> bool:
+        """Tell the sink how it ended, ``also`` for these, and go on to what is next; whether this job still counted."""
         with self._changed:
             if self._running is None or self._running[1] is not job:
                 return False
-            order, self._running, self._batch, self._run = self._running[0], None, [], None
+            order = self._running[0]
+            others = [quietly(one) for one in also if one.key != order.key]
+            told = [order, *others, *self._answered(self._batch)]
+            # From here on it cannot be dropped, which would answer it a second time.
+            self._running, self._batch, self._run = None, [], None
             try:
-                # From here on it cannot be dropped, which would answer it a second time.
-                tell(self._sink, order)
-            except Exception as error:
-                _LOG.warning("a result could not be told", exc_info=True)
-                self._sink.failed(order, words_of(error), traceback.format_exc())
+                for one in told:
+                    self._tell(tell, one)
             finally:
                 self._next()
                 self._changed.notify_all()
             return True
+
+    def _tell(self, tell: Callable[[Sink, Order], None], order: Order) -> None:
+        try:
+            tell(self._sink, order)
+        except Exception as error:
+            _LOG.warning("a result could not be told", exc_info=True)
+            self._sink.failed(order, words_of(error), traceback.format_exc())
 
 
 def _own(run: _Run, step: Step, order: Order) -> Step:

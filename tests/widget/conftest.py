@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import comm
@@ -16,6 +16,8 @@ from PIL import Image
 from torch import nn
 
 from saliency_widget import SaliencyWidget
+from saliency_widget.widget.session import Session
+from tests.widget.rig import EXPLAINER, Recorder, Rig, SlowExplainer
 
 
 class RecordingComm(BaseComm):
@@ -95,3 +97,14 @@ def make(monkeypatch: pytest.MonkeyPatch, model: Small, picture: Image.Image) ->
     yield build
     for widget in made:
         widget.close()
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    explainer, recorder, changed = SlowExplainer(), Recorder(), threading.Condition(threading.RLock())
+    session = Session(recorder, changed)
+    EXPLAINER[0] = explainer
+    yield Rig(explainer, recorder, session, changed)
+    session.close()
+    for _ in range(50):
+        explainer.gate.release()

@@ -31,12 +31,15 @@ like_ours = st.fixed_dictionaries(
         "seq": st.integers(0, 9) | anything,
         "want": st.fixed_dictionaries({}, optional={"method": anything, "target": anything}) | anything,
         "visible": anything,
+        "aside": anything,
     },
 )
 
 
 def test_what_is_well_formed_is_read() -> None:
     assert parse(GOOD) == Request("a1", 3, GOOD["want"])
+    assert parse({**GOOD, "aside": True}) == Request("a1", 3, GOOD["want"], aside=True)
+    assert parse({**GOOD, "aside": "yes"}) == parse(GOOD)
     assert parse({"v": 1, "kind": "cancel", "req": "a1"}) == Cancel("a1")
     assert parse({"v": 1, "kind": "cancel", "req": "a1", "keep": True}) == Cancel("a1", keep=True)
     place = {"key": "k", "top": 1, "left": 2, "height": 3, "width": 4}

@@ -8,7 +8,7 @@ export interface Ask {
   readonly want: Want;
   /** What is asked for, in words. */
   readonly label: string;
-  /** For a further panel: it waits for whatever is asked for to be shown. */
+  /** For a further panel: it waits for whatever is asked for to be shown, here or by anybody else. */
   readonly aside?: boolean;
 }
 
@@ -83,8 +83,8 @@ export class Protocol {
   request(ask: Ask): void {
     const flight = this.flight;
     if (!flight) this.#send(ask);
-    else if (flight.phase !== "stopping" && same(flight.want, ask.want)) this.pending = null;
-    else if (flight.followed) {
+    else if (flight.phase !== "stopping" && !flight.aside && same(flight.want, ask.want)) this.pending = null;
+    else if (flight.followed || flight.aside) {
       // It gives way in the kernel.
       this.#end(flight, GAVE_WAY);
       this.#send(ask);
@@ -98,7 +98,10 @@ export class Protocol {
   /** Hears what run of its own Python announces; null is none. What was asked for here comes first. */
   follow(run: Run | null, label = ""): void {
     const { flight } = this;
-    if (flight && (!flight.followed || flight.req === run?.req)) return;
+    // What waits beside is asked for again when the run has ended.
+    if (flight?.aside) {
+      if (!run || run.req === this.#over) return;
+    } else if (flight && (!flight.followed || flight.req === run?.req)) return;
     if (flight && !run) {
       // Its end is told next, unless that is lost.
       this.#after(SILENCE, () => this.#end(flight, NO_ANSWER));
@@ -185,7 +188,7 @@ export class Protocol {
     const req = `${this.#name}-${this.#seq}`;
     const flight = begun(ask, req, this.#seq, false);
     this.flight = flight;
-    if (!this.ends.send({ v: 1, kind: "request", req, seq: flight.seq, want: ask.want })) {
+    if (!this.ends.send({ v: 1, kind: "request", req, seq: flight.seq, want: ask.want, aside: ask.aside })) {
       this.#end(flight, { kind: "gone" });
       return;
     }

@@ -400,7 +400,8 @@ export class Store {
         this.trouble = { of: flight.label, message: outcome.message, traceback: outcome.traceback };
         break;
       case "cancelled":
-        if (still) this.#asked = null;
+        // What waits beside gave way to somebody who asks for it here.
+        if (still && !flight.aside) this.#asked = null;
         if (kept && this.#keptAs && same(this.#keptAs, flight.want)) {
           this.#arrivesAs = outcome.key;
           this.#arrived();
