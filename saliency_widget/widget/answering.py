@@ -69,6 +69,14 @@ class Answering(Aside):
         with self._lock:
             self.send(protocol.tile(said, header), buffers=[packed.data, picture])
 
+    def set_state(self, sync_data: Any) -> None:
+        """Take what a page wrote; a map that it shows may be of weights that are gone."""
+        before = self.shown
+        super().set_state(sync_data)
+        if self._ready and not self._closed and self.shown != before:
+            with self._lock:
+                self._reporter.looked_at(self.shown)
+
     def _send(self, msg: Any, buffers: Any = None) -> None:
         if msg.get("method") == "update":
             # Bytes travel beside the state, which does not name them then.

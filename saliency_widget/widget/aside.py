@@ -42,7 +42,7 @@ class Aside(Chosen):
                 self._info = subjects.info()
 
     def _predict_again(self) -> None:
-        """Ask for the predictions of the weights there are."""
+        """Ask for the predictions of the weights there are, and which maps are of others."""
         if not self._closed and not self._asked_again:
             self._asked_again = True
             self._session.aside(self._refresh, self._subjects.all[0])
@@ -55,6 +55,9 @@ class Aside(Chosen):
         changed = False
         for row in subjects.rows:
             content = row[0].content()
+            with self._lock:
+                if not self._closed:
+                    self._reporter.know(row[0], content)
             for explainer in row:
                 changed |= explainer.refresh(content)
         if changed:

@@ -43,6 +43,8 @@ class Reporter:
         self._sent = 0
         self._told = float("-inf")
         self._adopted = ""
+        # The map that a page got last, which it is about to show.
+        self._answered = ""
         # What the weights came to, by the key of the map that was made of them.
         self._weights: dict[str, Hashable] = {}
         # What those of each model came to when it was last looked at.
@@ -114,6 +116,8 @@ class Reporter:
             if not order.quiet:
                 widget._status = status_of("idle")
         if order.req is not None:
+            if not order.own and not order.aside:
+                self._answered = order.key
             widget.send(protocol.done(order.req, order.key))
 
     def cancelled(self, order: Order, reason: str, kept: Step | None = None) -> None:
@@ -142,7 +146,7 @@ class Reporter:
         widget = self._widget()
         if widget is None:
             return
-        self._know(widget, explainer, explainer.weights)
+        self.know(explainer, explainer.weights)
         with widget.pushing():
             widget._info = widget._subjects.info()
         if widget._subjects.images > 1:
@@ -162,7 +166,7 @@ class Reporter:
         if widget is None or key not in widget._attributions:
             return False
         explainer = widget._orders[key].explainer
-        self._know(widget, explainer, content)
+        self.know(explainer, content)
         header = next((one for one in widget._maps if one["key"] == key), None)
         current = header is not None and bool(header["final"]) and self._weights.get(key) == content
         if current and explainer.weights != content:
@@ -170,8 +174,20 @@ class Reporter:
             widget._predict_again()
         return current
 
-    def _know(self, widget: SaliencyWidget, explainer: Explainer, content: Hashable) -> None:
+    def looked_at(self, key: str) -> None:
+        """A page shows a map that was there: find out whether its weights are still those of the model."""
+        widget = self._widget()
+        answered, self._answered = self._answered, ""
+        if widget is None or key == answered:
+            return
+        if any(one["key"] == key and not one["outdated"] for one in widget._maps):
+            widget._predict_again()
+
+    def know(self, explainer: Explainer, content: Hashable) -> None:
         """Note what the weights of a model come to now."""
+        widget = self._widget()
+        if widget is None:
+            return
         self._known[widget._subjects.place(explainer).model] = content
         with widget.pushing():
             self._mark(widget)

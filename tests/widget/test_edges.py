@@ -580,6 +580,30 @@ def test_the_weights_are_read_once_for_a_map_and_not_under_the_lock(
     np.testing.assert_allclose(widget.attributions[header["key"]].values, truth, rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_map_that_a_page_held_says_whether_it_is_of_earlier_weights(
+    make: Any, model: Small, readings: list[bool], moved: bool
+) -> None:
+    widget = make(target=0)
+    settle(widget)
+    held = next(key for key in widget.attributions if key != widget.shown)
+    if moved:
+        shift(model)
+    readings.clear()
+    widget.comm.receive({"method": "update", "state": {"shown": held}})
+    assert widget.shown == held
+    assert widget._session.rest(20)
+    assert [one["outdated"] for one in widget._maps] == [moved] * len(widget._maps)
+    assert readings == [False]
+    # What was made for the page just now is of the weights there are.
+    readings.clear()
+    ask(widget, method="input-x-gradient")
+    made = answer(widget)["key"]
+    widget.comm.receive({"method": "update", "state": {"shown": made}})
+    assert widget._session.rest(20)
+    assert readings == [False]
+
+
 def test_going_on_reads_them_once_too(make: Any, model: Small, readings: list[bool]) -> None:
     widget = make(target=0)
     settle(widget)
