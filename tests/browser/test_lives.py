@@ -1,12 +1,14 @@
-"""What happens to a widget on a page: run again, seen twice, taken off and put back, closed."""
+"""What happens to a widget on a page: run again, seen twice, taken off and put back, closed, one of twenty."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from tests.browser.page import SMALL, Widget, until
+from tests.hosts.subject import LABELS
 from tests.lab import Lab
 
 MANY = 100
@@ -138,3 +140,81 @@ def test_a_widget_that_is_closed_while_it_computes_goes_quietly(small: tuple[Lab
     widget.choose("jay")
     widget.wait_until_shown("jay")
     assert "Traceback" not in lab.text(0) + lab.text(1)
+
+
+SCROLL = """async ([expected, to]) => {
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const scroller = document.querySelector(".jp-Notebook .jp-WindowedPanel-outer");
+  const right = new Set();
+  const wrong = {};
+  const hash = async (canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+    return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  };
+  const look = async () => {
+    for (const host of document.querySelectorAll(".jp-Notebook .saliency-widget")) {
+      const canvas = host.shadowRoot.querySelector("canvas[data-layer='map']");
+      const { top, bottom } = canvas.getBoundingClientRect();
+      if (bottom < 0 || top > innerHeight || bottom === top) continue;
+      const number = host.closest(".jp-Cell").querySelector(".cm-content").textContent.match(/#(\\d+)/)[1];
+      let found = "";
+      // A view is drawn in the frames after it comes into sight.
+      for (let i = 0; i < 300 && found !== expected[number]; i++) {
+        await frame();
+        found = await hash(canvas);
+      }
+      if (found === expected[number]) right.add(number);
+      else wrong[number] = found;
+    }
+  };
+  for (let i = 0; i < 400; i++) {
+    await look();
+    const before = scroller.scrollTop;
+    scroller.scrollTop += to * innerHeight * 0.4;
+    await frame();
+    await frame();
+    if (scroller.scrollTop === before) break;
+  }
+  return [right.size, wrong];
+}"""
+
+
+def test_twenty_widgets_in_a_notebook_are_right_after_scrolling_away_and_back(
+    open_warm: Callable[[list[str]], Lab],
+) -> None:
+    looks = ("absolute", "signed", "positive", "negative")
+    # The map of one of them is zero everywhere, and of such a map nothing is drawn.
+    labels = [label for label in LABELS if label != "hen"]
+    cells = [
+        f"ws[{n}] = make(method='gradient', target={labels[n % 9]!r}, sign={looks[n % 4]!r}, "
+        f"threshold={100 if n < 10 else 40})\nws[{n}]  #{n}"
+        for n in range(20)
+    ]
+    # What tells is in the first cell, so that it is on the page while it is run.
+    lab = open_warm(["import json; from tests.hosts.subject import drawn, make; ws = {}", *cells])
+    lab.cell(0).locator(".jp-InputArea-editor").click()
+    for _ in range(21):
+        lab.page.keyboard.press("Shift+Enter")
+    all_of = "print('JSON' + json.dumps({number: drawn(one.wait()) for number, one in ws.items()}))"
+    scroller = lab.page.locator(".jp-Notebook .jp-WindowedPanel-outer")
+
+    def at_top() -> Any:
+        scroller.evaluate("one => { one.scrollTop = 0; }")
+        until(lab.page, lambda: first_cell(lab).count() == 1)
+        return lab
+
+    at_top().wait_until_idle()
+    expected = lab.ask(0, all_of)
+    assert len(expected) == 20
+    assert len(set(expected.values())) == 20, "no two look the same, so that none can be taken for another"
+    assert lab.page.evaluate(SCROLL, [expected, 1]) == [20, {}]
+    assert lab.page.evaluate(SCROLL, [expected, -1]) == [20, {}]
+    # Changed while most of them are out of sight.
+    changed = at_top().ask(0, f"for one in ws.values(): one.clip = 80\n{all_of}")
+    assert set(changed.values()).isdisjoint(expected.values())
+    assert lab.page.evaluate(SCROLL, [changed, 1]) == [20, {}]
+
+
+def first_cell(lab: Lab) -> Locator:
+    return lab.page.locator(".jp-Notebook .jp-Cell").filter(has_text="ws").first

@@ -65,6 +65,7 @@ def drawn(widget: sw.SaliencyWidget) -> str:
     packed = encode_half(widget.attribution.values)
     reduced = reduce_channels(decode_half(packed.data, packed.shape, packed.scale), widget.sign)
     colours = colourise(scale_to_heat(reduced, clip_level(reduced, widget.clip)), widget.sign)
-    kept = keep_strongest(reduced, widget.threshold).mask
+    # Of a map that is zero everywhere nothing is drawn.
+    kept = keep_strongest(reduced, widget.threshold).mask & reduced.any()
     whole = np.dstack([colours, np.full(kept.shape, 255, np.uint8)])
     return hashlib.sha256(np.where(kept[..., None], whole, 0).astype(np.uint8).tobytes()).hexdigest()
