@@ -32,7 +32,7 @@ class InputError(SaliencyError, ValueError):
         self.value = value
         self.problem = problem
         self.remedy = remedy
-        super().__init__(f"{argument}={_short(value)} {problem}. {remedy}")
+        super().__init__(f"{argument}={short(value)} {problem}. {remedy}")
 
 
 class ModelError(SaliencyError, RuntimeError):
@@ -51,7 +51,8 @@ class SaliencyWarning(UserWarning):
     """Something works, but not as one might think."""
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """What was given, as ``repr`` has it, shortened; for what cannot be told so, its type."""
     try:
         text = repr(value)
     except Exception:  # a broken __repr__ of the user's must not hide the real error

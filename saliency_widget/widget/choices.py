@@ -28,7 +28,7 @@ def check_view(*, sign: Any, **numbers: Any) -> dict[str, Any]:
     for name, value in numbers.items():
         least, greatest, words = _BOUNDS[name]
         number = isinstance(value, Real) and not isinstance(value, bool)
-        if not number or not least <= float(value) <= greatest:
+        if not number or not least <= value <= greatest:
             raise InputError(name, value, "is out of range", f"Give {words}, a number from {least:g} to {greatest:g}.")
         view[name] = float(value)
     return view

@@ -21,6 +21,9 @@ from saliency_widget.display.encode import decode_half
 from tests.widget.conftest import FINAL, LABELS, RecordingComm, Small
 from tests.widget.test_widget import settle
 
+# No float is so large.
+HUGE = 10**400
+
 
 def ask(widget: Any, req: str = "q", **want: Any) -> None:
     content = {"v": 1, "kind": "request", "req": req, "seq": 1, "want": want}
@@ -104,7 +107,12 @@ def sw_parameters(name: str) -> dict[str, Any]:
         ("panels", [{}] * 9),
         ("panels", [{"method": "magic"}]),
         ("level", float("inf")),
+        ("threshold", float("nan")),
         ("threshold", 101),
+        *((name, HUGE) for name in ("threshold", "clip", "opacity", "level", "class_index")),
+        ("viewport", [HUGE, 0, 0]),
+        ("viewport", [1, 0, -HUGE]),
+        ("pins", [[0, HUGE]]),
     ],
 )
 def test_a_wrong_choice_is_refused_and_changes_nothing(make: Any, name: str, value: Any) -> None:
@@ -120,6 +128,14 @@ def test_a_wrong_choice_is_refused_and_changes_nothing(make: Any, name: str, val
     widget.comm.receive({"method": "update", "state": {name: value}})
     assert widget.view == before
     assert any(name in data.get("state", {}) for _, data, _ in widget.comm.sent), "the front end is put right"
+
+
+@pytest.mark.parametrize("number", [HUGE, 10**5000, float("nan"), -1], ids=["huge", "unprintable", "nan", "below"])
+@pytest.mark.parametrize("name", ["threshold", "clip", "opacity", "level", "viewport", "pins"])
+def test_a_number_that_cannot_be_is_refused_when_it_is_made(make: Any, name: str, number: Any) -> None:
+    value = {"viewport": [number, 0, 0], "pins": [[0, number]]}.get(name, number)
+    with pytest.raises(sw.InputError, match=f"^{name}="):
+        make(**{name: value})
 
 
 def test_the_view_is_a_small_dict_that_brings_everything_back(make: Any) -> None:
