@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-IN_FLIGHT = 2
+# Thirty a second and a tenth of one from a message to its answer: a way there, a frame, and a way back.
+IN_FLIGHT = 3
 SILENCE = 0.5
 SLOW = 1.0
 _MOST_PAGES = 16
 
 
 class Credit:
-    """Two partials in flight; without an acknowledgement for half a second, one a second; none while nobody looks.
+    """Three partials in flight; without an acknowledgement for half a second, one a second; none while nobody looks.
 
     Acknowledgements can wait for a running cell to end, so running dry must slow the stream and never stop it. Several
     pages may look: the quickest of them sets the pace, and one that sees what comes is enough.

@@ -49,11 +49,11 @@ def test_a_replaced_map_stays_in_its_slot() -> None:
     assert slots.size == 500
 
 
-def test_credit_is_two_in_flight() -> None:
+def test_credit_is_three_in_flight() -> None:
     credit = Credit()
-    assert credit.may_send(0.0)
-    credit.sent(0.0, 1)
-    credit.sent(0.0, 2)
+    for seq in (1, 2, 3):
+        assert credit.may_send(0.0)
+        credit.sent(0.0, seq)
     assert not credit.may_send(0.1)
     credit.heard(0.2, 1, visible=True)
     assert credit.may_send(0.2)
@@ -61,12 +61,13 @@ def test_credit_is_two_in_flight() -> None:
 
 def test_a_later_acknowledgement_stands_for_one_that_was_lost_and_an_old_one_for_none() -> None:
     credit = Credit()
-    for seq in (5, 6):
+    for seq in (5, 6, 7):
         credit.sent(0.0, seq)
     credit.heard(0.1, 4, visible=True)
     assert not credit.may_send(0.1)
-    credit.heard(0.1, 6, visible=True)
-    credit.sent(0.1, 7)
+    credit.heard(0.1, 7, visible=True)
+    for seq in (8, 9):
+        credit.sent(0.1, seq)
     assert credit.may_send(0.1)
 
 
@@ -78,7 +79,7 @@ def test_without_acknowledgements_the_stream_slows_to_one_a_second_and_never_sto
         if credit.may_send(now):
             credit.sent(now, tick)
             sent.append(now)
-    assert sent == [0.0, 1 / 64, 1 + 1 / 64, 2 + 1 / 64, 3 + 1 / 64, 4 + 1 / 64]
+    assert sent == [0.0, 1 / 64, 2 / 64, 1 + 2 / 64, 2 + 2 / 64, 3 + 2 / 64, 4 + 2 / 64]
 
 
 def test_nothing_is_sent_while_nobody_looks() -> None:
@@ -103,12 +104,12 @@ def test_of_two_pages_one_that_sees_it_is_enough_whichever_speaks_last() -> None
 
 def test_two_pages_do_not_double_what_is_under_way() -> None:
     credit = Credit()
-    for seq in (1, 2):
+    for seq in (1, 2, 3):
         credit.sent(0.0, seq)
     for page in "ab":
         credit.heard(0.1, 1, page, visible=True)
     assert credit.may_send(0.1)
-    credit.sent(0.1, 3)
+    credit.sent(0.1, 4)
     assert not credit.may_send(0.2)
 
 

@@ -1,46 +1,46 @@
 /** Who looks: the views that want to hear of changes, and those of them that can be seen. */
-export class Audience {
-  readonly #listeners = new Set<() => void>();
-  readonly #visible = new Set<object>();
-  #could = false;
+export type Audience = ReturnType<typeof makeAudience>;
 
-  /** `seen` is called when what could not be seen can be seen now. */
-  constructor(readonly seen: () => void) {}
+/** `seen` is called when what could not be seen can be seen now. */
+export function makeAudience(seen: () => void) {
+  const page = globalThis.document as Document | undefined;
+  const listeners = new Set<() => void>();
+  const visible = new Set<object>();
+  let could = false;
 
-  subscribe(listener: () => void): () => void {
-    if (this.#listeners.size === 0) globalThis.document?.addEventListener("visibilitychange", this.#look);
-    this.#listeners.add(listener);
+  const can = () => visible.size > 0 && page?.visibilityState !== "hidden";
+
+  function look(): void {
+    const before = could;
+    could = can();
+    if (could && !before) seen();
+  }
+
+  function subscribe(listener: () => void): () => void {
+    if (listeners.size === 0) page?.addEventListener("visibilitychange", look);
+    listeners.add(listener);
     return () => {
-      this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) {
-        globalThis.document?.removeEventListener("visibilitychange", this.#look);
-      }
+      listeners.delete(listener);
+      if (listeners.size === 0) page?.removeEventListener("visibilitychange", look);
     };
   }
 
-  setVisible(view: object, visible: boolean): void {
-    if (visible) this.#visible.add(view);
-    else this.#visible.delete(view);
-    this.#look();
+  function setVisible(view: object, isVisible: boolean): void {
+    if (isVisible) visible.add(view);
+    else visible.delete(view);
+    look();
   }
 
-  tell(): void {
-    for (const listener of [...this.#listeners]) listener();
+  function tell(): void {
+    for (const listener of [...listeners]) listener();
   }
 
   /** Runs `action` when what has just come is drawn, or at once where nobody can see it; tells which. */
-  whenDrawn(action: (visible: boolean) => void): void {
-    if (!this.#can) action(false);
-    else requestAnimationFrame(() => requestAnimationFrame(() => action(true)));
+  function whenDrawn(action: (isVisible: boolean) => void): void {
+    if (!can()) action(false);
+    // Right after the next frame, in which it is drawn: one more would cost a message a sixtieth of a second.
+    else requestAnimationFrame(() => setTimeout(() => action(true)));
   }
 
-  get #can(): boolean {
-    return this.#visible.size > 0 && globalThis.document?.visibilityState !== "hidden";
-  }
-
-  readonly #look = (): void => {
-    const could = this.#could;
-    this.#could = this.#can;
-    if (this.#could && !could) this.seen();
-  };
+  return { subscribe, setVisible, tell, whenDrawn };
 }

@@ -1,5 +1,5 @@
 import type { Fields, Header, Info } from "../map/header";
-import { Audience } from "./audience";
+import { makeAudience } from "./audience";
 import { History } from "./history";
 import { type Loaded, MapCache } from "./maps";
 import { parseReply } from "./messages";
@@ -18,7 +18,7 @@ export class Store {
   readonly traits: Traits;
   readonly protocol: Protocol;
   readonly maps = new MapCache();
-  readonly audience = new Audience(() => this.protocol.seen());
+  readonly audience = makeAudience(() => this.protocol.seen());
   /** The last request's error; null when something else was chosen since. */
   trouble: Trouble | null = null;
   /** Whether the kernel is known to be gone; a word from it proves the contrary. */
