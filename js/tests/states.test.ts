@@ -1,8 +1,8 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
-import { headerFor, wanted } from "../dev/fake";
+import { gradientMap, headerFor, pack, wanted } from "../dev/fake";
 import { shapeOf } from "../src/view/place";
-import { box, field, frame, INFO, LABELS, lastReq, model, press, show, type, withMap } from "./page";
+import { box, field, frame, INFO, LABELS, lastReq, model, press, SHAPE, show, type, withMap } from "./page";
 
 const NAN = { _slot_0: new Uint8Array(384).fill(0x7e) };
 
@@ -117,6 +117,34 @@ describe("a class versus another", () => {
     expect(page.find(".title").textContent).toContain(`cat rather than dog · gradient of the ${words}`);
     const line = page.find("[data-field=state]").textContent;
     expect(line).toMatch(new RegExp(`^${words} 7\\.31 · probability 2`));
+  });
+});
+
+describe("a map that comes bit by bit", () => {
+  it("says how far it is in the line that has its room, and not in the title", async () => {
+    const fake = model();
+    const page = show(fake);
+    const title = () => page.find(".title").textContent;
+    type(page, "2");
+    press(page, "Enter");
+    const { bytes, scale } = pack(gradientMap(SHAPE, 2));
+    const partial = (seq: number) => ({
+      kind: "partial",
+      req: lastReq(fake),
+      seq,
+      done: seq,
+      total: 50,
+      seconds: 1,
+      header: { ...headerFor(2, "two", SHAPE, scale), quality: { agreement: 0.5 } },
+    });
+    fake.reply(partial(7), [bytes]);
+    await frame();
+    const before = title();
+    expect(before).toContain("two");
+    expect(field(page, "state")).toMatch(/^Computing .* … 7 of 50, .*halves agree 0\.50$/);
+    fake.reply(partial(8), [bytes]);
+    await frame();
+    expect([title(), field(page, "state").includes("8 of 50")]).toEqual([before, true]);
   });
 });
 

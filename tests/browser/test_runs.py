@@ -27,11 +27,11 @@ def count(field: Locator) -> int:
 
 def grows(widget: Widget, then: int) -> int:
     """Wait until more samples than ``then`` are in what is shown; give how many."""
-    about = widget.field("about")
-    now = count(about)
+    state = widget.field("state")
+    now = count(state)
     while now <= then:
-        expect(about).not_to_contain_text(f"{now:,} of 5,000", timeout=20_000)
-        now = count(about)
+        expect(state).not_to_contain_text(f"{now:,} of 5,000", timeout=20_000)
+        now = count(state)
     return now
 
 
@@ -42,13 +42,13 @@ def test_what_a_cell_asks_for_comes_bit_by_bit_and_is_stopped_here(quick: tuple[
     before = widget.pixels()
     lab.ask(1, ASK)
     first = grows(widget, 0)
-    expect(widget.field("about")).to_contain_text(re.compile(r"halves agree|standard error"))
+    expect(widget.field("state")).to_contain_text(re.compile(r"halves agree|standard error"))
     second = grows(widget, first)
     assert (widget.pixels() != before).any(), "the estimate is what is drawn"
     widget.root.get_by_role("button", name="Stop").click()
+    expect(widget.field("state")).to_contain_text("stopped at")
     stopped = count(widget.field("state"))
     assert stopped >= second
-    expect(widget.field("state")).to_contain_text("stopped at")
     kept = lab.ask(2, "import json; print('JSON' + json.dumps([w.method, w._maps[-1]['done'], w._session.current]))")
     assert kept == ["smoothgrad", stopped, None]
     widget.root.get_by_role("button", name="Go on").click()

@@ -47,13 +47,13 @@ w = sw.SaliencyWidget(Ten().eval(), torch.rand(3, 224, 224), preprocess="none", 
 w
 """
 # Which estimates are on display and since when, how often the map was drawn, and when each frame was.
-WATCH = """(about) => {
+WATCH = """(state) => {
   const seen = (window.__seen = { shown: {}, drawn: 0, frames: [] });
   const note = () => {
-    const found = about.textContent.match(/(\\d+) of \\d+/);
+    const found = state.textContent.match(/(\\d+) of \\d+/);
     if (found) seen.shown[found[1]] ??= Date.now();
   };
-  new MutationObserver(note).observe(about, { childList: true, characterData: true, subtree: true });
+  new MutationObserver(note).observe(state, { childList: true, characterData: true, subtree: true });
   const put = CanvasRenderingContext2D.prototype.putImageData;
   CanvasRenderingContext2D.prototype.putImageData = function (...given) {
     if (this.canvas.dataset.layer === "map") seen.drawn += 1;
@@ -74,7 +74,7 @@ def test_thirty_maps_a_second_are_drawn_as_they_come(open_warm: Callable[[list[s
     widget = Widget(lab.cell(0).locator(".jp-OutputArea"))
     widget.threshold.wait_for()
     widget.stage.scroll_into_view_if_needed()
-    widget.field("about").evaluate(WATCH)
+    widget.field("state").evaluate(WATCH)
     until(lab.page, lambda: len(lab.page.evaluate("window.__seen.frames")) >= 60)
     idle = gaps(lab.page.evaluate("window.__seen.frames"))
     wire.clear()

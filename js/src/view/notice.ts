@@ -32,8 +32,7 @@ const MOST = 300;
 
 export function noticeOf(store: Store, drawn: Drawn | null): Notice {
   const subject = drawn ? shorten(drawn.names.subject, 120) : "No map yet";
-  const progress = store.partial ? progressWords(store) : "";
-  const about = drawn ? joined(", ", [drawn.names.about, progress]) : "";
+  const about = drawn ? drawn.names.about : "";
   const notice = { subject, about, hint: "", old: false, stop: false, again: "", trouble: null };
   const still = drawn ? `still showing ${shorten(subject)}` : "";
   const computing = computingWords(store, drawn !== null);
@@ -79,7 +78,7 @@ function computingWords(store: Store, drawn: boolean): { words: string; stop: bo
   if (pending) return { words: `Computing ${shorten(pending.label)} …`, stop: true };
   if (flight?.phase === "waiting") return { words: BUSY, stop: true };
   if (flight && flight.phase !== "stopping") {
-    const progress = store.partial ? "" : progressWords(store);
+    const progress = progressWords(store);
     const words = `Computing ${shorten(flight.label)} …${progress && ` ${progress}`}`;
     return { words, stop: true };
   }
