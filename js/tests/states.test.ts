@@ -160,6 +160,15 @@ describe("Stop", () => {
     fake.set("_status", { state: "idle" });
     await frame();
     expect(stop.hidden).toBe(true);
+    expect(page.root.activeElement?.textContent).toBe("Crosshair");
+    // What it kept is here a moment later, unless somebody has gone on from there.
+    const [held] = fake.get("_maps") as object[];
+    fake.set("_maps", [{ ...held, final: false, done: 3, total: 9 }]);
+    await frame();
+    expect(page.root.activeElement?.textContent).toBe("Go on");
+    box(page).focus();
+    fake.set("_maps", [held]);
+    await frame();
     expect(page.root.activeElement).toBe(box(page));
   });
 });

@@ -29,6 +29,8 @@ export function makeNotices(store: Store, leave: () => void) {
   });
   const row = make("div.row", lineText, alert, stopButton, againButton, details);
   const element = make("div.notices", title, row);
+  /** What got the focus of Stop, until Go on comes. */
+  let left: Element | null = null;
 
   function update({ notice, drawn }: Scene): void {
     const { subject, about, line, hint, stop, again, trouble } = notice;
@@ -47,18 +49,30 @@ export function makeNotices(store: Store, leave: () => void) {
     setText(traceback, trouble?.traceback ?? "");
     traceback.hidden = !trouble?.traceback;
     if (!failed) details.open = false;
-    show(stopButton, stop);
     setText(againButton, again || "Go on");
     show(againButton, again !== "" && !failed);
+    show(stopButton, stop);
+    // It may come a moment after Stop went, and nobody has gone on from there.
+    if (left && left === focused() && !againButton.hidden) againButton.focus();
+    if (stop || !againButton.hidden) left = null;
     show(details, failed && (trouble.traceback !== "" || words.length > 80));
   }
 
   /** The focus must not fall out of the widget with the button that had it. */
   function show(part: HTMLElement, shown: boolean): void {
     if (part.hidden === !shown) return;
-    const had = part.contains(rootOf(element).activeElement);
+    const had = part.contains(focused());
     part.hidden = !shown;
-    if (had && !shown) leave();
+    if (!had || shown) return;
+    if (!againButton.hidden) againButton.focus();
+    else {
+      leave();
+      if (part === stopButton) left = focused();
+    }
+  }
+
+  function focused(): Element | null {
+    return rootOf(element).activeElement;
   }
 
   return { element, update };

@@ -63,7 +63,7 @@ function makeView(store: Store, signal: AbortSignal) {
   const announcer = makeAnnouncer(signal);
   const redraw = oncePerFrame(signal, frame);
   const read = oncePerFrame(signal, readFrame);
-  const notices = makeNotices(store, () => classes.focus());
+  const notices = makeNotices(store, () => crosshair.focus());
   const stage = makeStages(store, signal, (place) => {
     hover = place;
     read();
