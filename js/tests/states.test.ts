@@ -173,6 +173,16 @@ describe("Stop", () => {
   });
 });
 
+describe("what stands beside the controls", () => {
+  it("is not read aloud whenever it changes", () => {
+    const baseline = { name: "baseline", label: "Baseline", kind: "value", default: "an array" };
+    const methods = [{ name: "gradient", label: "Gradient", parameters: [baseline] }];
+    const page = show(model({ _info: { ...INFO, methods } }));
+    const outputs = [...page.root.querySelectorAll("output")];
+    expect(outputs.filter((one) => one.getAttribute("aria-live") !== "off")).toEqual([]);
+  });
+});
+
 describe("a long error", () => {
   it("is cut where it is a sentence, and whole in the traceback", async () => {
     const fake = model();

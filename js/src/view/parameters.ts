@@ -233,7 +233,7 @@ function numberRow(control: Control, choose: (value: unknown) => void): Row {
 }
 
 function textRow(control: Control): Row {
-  const output = make("output.quiet");
+  const output = make("output.quiet", { "aria-live": "off" });
   return { element: named(control, output), show: (value) => setText(output, brief(value)) };
 }
 
