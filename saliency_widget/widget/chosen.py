@@ -28,7 +28,8 @@ class Chosen(Orders):
     @t.validate("shown")
     def _check_shown(self, proposal: Any) -> Any:
         value = proposal["value"]
-        if value and value not in self._attributions:
+        # With none there is nothing to go back to: that a widget shows no map is how it begins.
+        if value not in self._attributions and (value or self.shown):
             raise t.TraitError(f"shown={value!r} is no map this widget holds; it holds {sorted(self._attributions)}.")
         self._reporter.slots.touch(value)
         return value

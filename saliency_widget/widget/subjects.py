@@ -169,7 +169,8 @@ class Subjects:
             "score_kind": "logit",
             "labels": self._names.index(explainer.labels),
             "layers": self._layers.get(id(explainer), []),
-            "notes": list(explainer.notes),
+            # Each stands on a line of its own.
+            "notes": [note[:1].upper() + note[1:] for note in explainer.notes],
         }
 
 

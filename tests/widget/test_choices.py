@@ -454,3 +454,23 @@ def test_layers_and_the_place_in_the_original_are_told_when_they_are_found(make:
     assert {one["name"]: one["grid"] for one in subject["layers"]}["conv"] == [20, 24]
     assert subject["original"] == {"height": 20, "width": 24, "box": [0, 0, 20, 24]}
     assert json.dumps(widget._info)
+
+
+def test_nothing_is_no_map_to_go_back_to(make: Any) -> None:
+    widget = make()
+    settle(widget)
+    shown = widget.shown
+    with pytest.raises(traitlets.TraitError, match=r"shown='' is no map .*gradient/logit"):
+        widget.shown = ""
+    widget.comm.receive({"method": "update", "state": {"shown": ""}})
+    assert widget.shown == shown
+    assert widget.attribution.method.name == "gradient"
+
+
+def test_the_notes_on_a_model_are_sentences(make: Any) -> None:
+    note = "the picture is turned"
+    widget = make()
+    settle(widget)
+    widget._explainer.notes = (note, "BatchNorm is frozen")
+    notes = widget._subjects.info()["subjects"][0]["notes"]
+    assert notes == ["The picture is turned", "BatchNorm is frozen"]
