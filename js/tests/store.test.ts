@@ -311,7 +311,7 @@ describe("what was looked at", () => {
     fake.set("shown", key);
     store.choose({ index: 1 });
     store.choose({ index: 3 });
-    expect(store.recent.order).toEqual([3, 1, 2]);
+    expect(store.recent.order()).toEqual([3, 1, 2]);
   });
 });
 

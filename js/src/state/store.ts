@@ -5,7 +5,7 @@ import { type Loaded, MapCache } from "./maps";
 import { parseReply } from "./messages";
 import type { Model } from "./model";
 import { type Flight, type Outcome, type Partial, Protocol } from "./protocol";
-import { Recent } from "./recent";
+import { makeRecent } from "./recent";
 import { Tiles } from "./tiles";
 import { CHOICES, FROM_PYTHON, LOOKS, Traits, type Trouble, VIEW } from "./traits";
 import { type Change, keyOf, same, type Want, wantOf } from "./want";
@@ -24,7 +24,7 @@ export class Store {
   /** Whether the kernel is known to be gone; a word from it proves the contrary. */
   gone = false;
   partial: Partial | null = null;
-  readonly recent = new Recent();
+  readonly recent = makeRecent();
   readonly history = new History();
   readonly tiles: Tiles;
 

@@ -104,7 +104,7 @@ function rowsOf({ store, info, labels, drawn }: Scene): Row[] {
     others.set(wanted, { index: wanted, label: labels.name(wanted), probability: null });
   }
   const shown = drawn?.header.target.index ?? null;
-  const kept = latest([...others.keys()], [wanted, shown, ...store.recent.order]);
+  const kept = latest([...others.keys()], [wanted, shown, ...store.recent.order()]);
   // In the order in which they came, so that looking at one does not move it.
   for (const [index, row] of others) if (kept.has(index)) rows.set(index, row);
   return [...rows.values()];
