@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { gradientMap, headerFor, pack, wanted } from "../dev/fake";
 import { join } from "../src/state/registry";
 import { PAUSE } from "../src/state/store";
@@ -98,8 +98,7 @@ describe("looking", () => {
     const page = show(fake);
     expect(words(page)).toMatch(/on its way/);
     fake.set("_originals", [new Uint8Array([1, 2, 3])]);
-    await frame();
-    expect(words(page)).toMatch(/cannot be decoded/);
+    await vi.waitFor(() => expect(words(page)).toMatch(/cannot be decoded/));
   });
 });
 
