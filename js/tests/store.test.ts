@@ -46,6 +46,56 @@ const fail: () => never = () => {
   throw new Error("not here");
 };
 
+describe("another picture where there is no kernel", () => {
+  // Its likely classes are others, so that no map of it is of the class that is looked at.
+  const maps = [
+    ["gradient", 4],
+    ["grad-cam", 5],
+    ["grad-cam", 6],
+  ] as const;
+
+  function page() {
+    const fake = model({ _info: { images: ["a", "b"], classes: 10 } });
+    for (const [at, [method, index]] of maps.entries()) {
+      hold(fake, index, at + 1);
+      const headers = fake.get("_maps") as { image: number; key: string; method: object }[];
+      const own = {
+        key: `b/${method}/${index}`,
+        image: 1,
+        method: { name: method, label: method, parameters: {} },
+      };
+      fake.set("_maps", [...headers.slice(0, -1), { ...headers.at(-1)!, ...own }]);
+    }
+    return { fake, alone: { ...proxy(fake), send: undefined } as unknown as HostModel };
+  }
+
+  it("is shown by the first of its maps that is of the same method, and can be left again", () => {
+    const { fake, alone } = page();
+    const { store } = join(alone);
+    expect(store.can({ image: 1 })).toBe(true);
+    store.choose({ image: 1 });
+    expect(fake.get("shown")).toBe("b/gradient/4");
+    store.choose({ method: "grad-cam", index: 6 });
+    store.choose({ image: 0 });
+    expect(fake.get("shown")).toBe("gradient/logit/1");
+  });
+
+  it("is asked for as it is where there is one", () => {
+    const { fake } = page();
+    const { store } = join(fake);
+    expect(store.like({ image: 1 }).target.index).toBe(1);
+  });
+
+  it("stays away where there is no map of it, and another class is not put for the one that is wanted", () => {
+    const { store } = join(page().alone);
+    expect([store.can({ image: 2 }), store.can({ model: 1 }), store.can({ index: 4 })]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+});
+
 describe("a class", () => {
   it("that is held is shown at once, with one save and no message", () => {
     const fake = model();

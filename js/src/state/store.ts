@@ -130,13 +130,13 @@ export class Store {
     return this.traits.info(model, image);
   }
 
-  /** What is looked at, but for the change. */
+  /** What is looked at, but for the change; without a kernel, of another picture or model what there is of it. */
   like(change: Change): Want {
     const now = this.want;
     const method = change.method ?? now.method;
     const index = change.index === undefined ? now.target.index : change.index;
     const other = change.other === undefined ? now.target.other : change.other;
-    return {
+    const want = {
       model: change.model ?? now.model,
       image: change.image ?? now.image,
       method,
@@ -148,6 +148,13 @@ export class Store {
         other: other === index ? null : other,
       },
     };
+    if (this.canAsk || change.image === change.model || this.held(want)) return want;
+    // Another picture's likely classes are others. What nobody can ask for any more would leave its maps out of reach.
+    const there = this.traits.headers.filter(
+      (one) => one.model === want.model && one.image === want.image && this.traits.came(one),
+    );
+    const near = there.find((one) => one.method.name === method) ?? there[0];
+    return near ? wantOf(near) : want;
   }
 
   /** The parameters that a method was last used with, or its own. */
