@@ -48,9 +48,10 @@ _LOADER = """"use strict";
 _STYLE = """
 :root { color-scheme: light dark; }
 body { margin: 0 auto; max-width: 896px; padding: 12px; background: #fff; color: #212121;
-  font: 13px/20px system-ui, -apple-system, "Segoe UI", sans-serif; overflow-wrap: anywhere; }
+  font: 13px/20px system-ui, -apple-system, "Segoe UI", sans-serif; }
 h1, h2 { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 figure { margin: 0; padding: 12px; }
+figure, footer, #trouble { overflow-wrap: anywhere; }
 figure img { display: block; max-width: 100%; min-width: 224px; image-rendering: pixelated; }
 footer { padding: 0 12px; color: #5f6368; font-size: 11.5px; line-height: 16px; }
 footer p { margin: 4px 0; }

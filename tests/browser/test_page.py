@@ -47,6 +47,9 @@ def open_page(context: BrowserContext, tmp_path: Path) -> Iterator[Open]:
     assert wrong == []
 
 
+SIGNS = ("absolute", "signed", "positive", "negative")
+
+
 def settled(page: Page) -> None:
     page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
@@ -134,6 +137,8 @@ def test_nothing_is_wider_than_a_narrow_screen(open_page: Open) -> None:
     widget.page.set_viewport_size({"width": 320, "height": 700})
     settled(widget.page)
     assert widget.page.evaluate("() => document.documentElement.scrollWidth") <= 320
+    heights = {widget.root.get_by_text(sign, exact=True).bounding_box()["height"] for sign in SIGNS}
+    assert max(heights) < 30, "the words of the signs stand in one line"
 
 
 def test_a_map_that_is_no_map_is_said_to_be_so(open_page: Open) -> None:
