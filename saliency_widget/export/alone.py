@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def page_of(attribution: Attribution, *, keep: str | None = None, **looks: Any) 
             key="map",
             parameters=plain(method.parameters),
             kind=attribution.target.kind,
-            seconds=known.get("seconds"),
+            seconds=_seconds(known.get("seconds")),
         ),
     )
     return assemble(
@@ -123,6 +124,11 @@ def _catalogue(attribution: Attribution, size: Sequence[int]) -> dict[str, Any]:
         "images": [""],
         "subjects": [subject],
     }
+
+
+def _seconds(told: Any) -> float | None:
+    """What the provenance says of it, likewise."""
+    return told if isinstance(told, float) and math.isfinite(told) else None
 
 
 def _prediction(told: Any) -> list[dict[str, Any]]:

@@ -190,7 +190,10 @@ def _read(given: Any) -> tuple[Mapping[str, Any], Attribution | None]:
         raise InputError("provenance", sorted(map(str, told)), f"lacks {', '.join(map(repr, missing))}", _WAY)
     if told["format"] != FORMAT:
         raise InputError("provenance", told["format"], "is a format that this version does not know", "Update it.")
-    wrong = [name for name in ("target", "method", "progress", "map") if not isinstance(told[name], Mapping)]
+    nested = ("target", "method", "progress", "map", *(name for name in ("versions", "inputs") if told.get(name)))
+    wrong = [name for name in nested if not isinstance(told[name], Mapping)]
+    if not wrong and not isinstance(told["progress"].get("done", 0), (int, float)):
+        wrong = ["progress"]
     if wrong:
         raise InputError("provenance", told[wrong[0]], f"is no {wrong[0]} of a provenance", _WAY)
     return told, before

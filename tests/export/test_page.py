@@ -86,6 +86,12 @@ def test_what_is_no_number_is_written_as_none() -> None:
     assert (header["score"], header["probability"], header["nonfinite"]) == (None, None, 1)
 
 
+@pytest.mark.parametrize("seconds", ["<b>", float("inf"), [1.0], {"a": 1}, 10**400, None], ids=range(6))
+def test_seconds_of_a_file_from_elsewhere_may_be_anything(seconds: Any) -> None:
+    parsed = Parsed(render(page_of(attribution(provenance={"seconds": seconds}))))
+    assert parsed.state["traits"]["_maps"][0]["seconds"] is None
+
+
 def test_a_failed_export_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     goal = tmp_path / "lesson.html"
     goal.write_text("old")
