@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from saliency_widget.display.quantise import check_keep
 from saliency_widget.errors import InputError, SaliencyError
@@ -46,7 +49,7 @@ class Wish:
     @property
     def anything(self) -> bool:
         """Whether there is a wish at all."""
-        return (self.classes, self.methods, self.images) != (None, None, None)
+        return any(one is not None for one in (self.classes, self.methods, self.images))
 
 
 def page_of(
@@ -131,6 +134,7 @@ def _wished(widget: SaliencyWidget, wish: Wish) -> list[Order]:
         for method in methods:
             method.check(explainer.shadow.model)
             orders.extend(widget._order(target, method, explainer) for target in targets)
+    orders = list({order.key: order for order in orders}.values())
     if len(orders) > _MOST_MAPS:
         problem = f"come to {len(orders)} maps"
         raise InputError("classes, methods, images", len(orders), problem, f"Ask for {_MOST_MAPS} at most.")
@@ -145,7 +149,8 @@ def _methods(given: Any) -> list[Method]:
 
 def _images(widget: SaliencyWidget, given: Any) -> list[int]:
     names = widget._info["images"]
-    if given == "all":
+    given = _listed(given)
+    if isinstance(given, str) and given == "all":
         return list(range(len(names)))
     if isinstance(given, str) or not isinstance(given, Sequence) or not given:
         raise InputError("images", given, "is no list of images", f'Give numbers from 0 to {len(names) - 1}, or "all".')
@@ -153,8 +158,8 @@ def _images(widget: SaliencyWidget, given: Any) -> list[int]:
     for one in given:
         if isinstance(one, str) and one in names:
             found.append(names.index(one))
-        elif isinstance(one, int) and not isinstance(one, bool) and 0 <= one < len(names):
-            found.append(one)
+        elif _is_whole(one) and 0 <= one < len(names):
+            found.append(int(one))
         else:
             remedy = f"Give a number from 0 to {len(names) - 1}, or one of the names {', '.join(map(repr, names))}."
             raise InputError("images", one, "is no image of this widget", remedy)
@@ -169,7 +174,8 @@ def _targets(widget: SaliencyWidget, explainer: Explainer, classes: Any) -> list
             return [explainer.resolve(None)]
         return [order.target if order.explainer is explainer else explainer.resolve(order.target)]
     kind = now.kind if now.kind in KINDS else "logit"
-    if isinstance(classes, int) and not isinstance(classes, bool):
+    classes = _listed(classes)
+    if _is_whole(classes):
         if not 1 <= classes <= explainer.classes:
             remedy = f"Give 1 to {explainer.classes}, or a list of classes."
             raise InputError("classes", classes, "is out of range", remedy)
@@ -178,10 +184,16 @@ def _targets(widget: SaliencyWidget, explainer: Explainer, classes: Any) -> list
         raise InputError(
             "classes", classes, "is no list of classes", 'Give a number, or a list such as ["tabby", 282].'
         )
-    return [
-        explainer.resolve(one if isinstance(one, Target) else target_of_kind(kind, one))
-        for one in dict.fromkeys(classes)
-    ]
+    return [explainer.resolve(one if isinstance(one, Target) else target_of_kind(kind, one)) for one in classes]
+
+
+def _listed(given: Any) -> Any:
+    """Arrays as lists; anything else as it is."""
+    return given.tolist() if isinstance(given, np.ndarray) else given
+
+
+def _is_whole(given: Any) -> bool:
+    return isinstance(given, Integral) and not isinstance(given, bool)
 
 
 def _computed(orders: Sequence[Order], progress: bool) -> Iterator[tuple[Order, Step]]:

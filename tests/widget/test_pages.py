@@ -167,7 +167,18 @@ def test_labels_and_names_stay_text(label: str, tmp_path: Path) -> None:
     plain.close()
 
 
+def test_numpy_s_numbers_and_arrays_are_numbers_and_lists(several: Any, tmp_path: Path) -> None:
+    best = several.class_index
+    found = told(written(several, tmp_path, classes=np.array([0, 6, 6]), images=np.arange(2)))
+    assert found == {(image, "gradient", index) for image in (0, 1) for index in (0, 6)} | {(0, "gradient", best)}
+    assert len(told(written(several, tmp_path, classes=np.int64(2)))) == 2
+
+
 WRONG = [
+    ({"classes": [[1, 2]]}, "target"),
+    ({"classes": [{}]}, "target"),
+    ({"images": np.array([[0]])}, "images"),
+    ({"images": [[0]]}, "images"),
     ({"classes": 0}, "classes"),
     ({"classes": 8}, "classes.*7"),
     ({"classes": True}, "classes"),
