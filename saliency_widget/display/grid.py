@@ -280,7 +280,7 @@ def _caption(seen: Mapping[int, Seen], levels: Mapping[str, float], table: Table
     sharing = sum(one.attribution.unit == unit for one in everyone) if unit in levels else 1
     if len(levels) > 1:
         sharing = max(2, sharing)
-    return scale_words(shown, shared=sharing, units=max(1, len(levels)))
+    return scale_words(shown, shared=sharing, units=max(1, len(levels)), several=len(everyone) > 1)
 
 
 def _pictures(table: Table) -> list[Any]:

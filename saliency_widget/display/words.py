@@ -87,7 +87,7 @@ def reduction_words(sign: Sign, reduce: Reduction | None, channels: int, names: 
     return f"{words}{_RANGE_WORDS[sign]}"
 
 
-def scale_words(seen: Seen, *, shared: int = 1, units: int = 1) -> str:
+def scale_words(seen: Seen, *, shared: int = 1, units: int = 1, several: bool = False) -> str:
     """Everything that is between the values of the map and the colours, in words.
 
     Parameters
@@ -98,6 +98,8 @@ def scale_words(seen: Seen, *, shared: int = 1, units: int = 1) -> str:
         How many maps have this scale.
     units
         In how many units there are maps, each with a scale.
+    several
+        Whether it is said of several maps, each of which has its own share of its total.
     """
     attribution, view = seen.attribution, seen.view
     if seen.missing == seen.reduced.size:
@@ -115,7 +117,9 @@ def scale_words(seen: Seen, *, shared: int = 1, units: int = 1) -> str:
             )
         else:
             parts.append(clip if view.level is None else f"colours end at {number(seen.level, 3)}")
-        if seen.kept is not None:
+        if seen.kept is not None and several:
+            parts.append(f"the strongest {percent(view.threshold / 100)} of the area of each is shown")
+        elif seen.kept is not None:
             holds = "" if seen.kept.mass is None else f", which holds {percent(seen.kept.mass)} of the total"
             parts.append(f"the strongest {percent(seen.kept.area)} of the area is shown{holds}")
         # What equal steps of such a table look like is no property of the map.

@@ -345,6 +345,14 @@ def test_maps_of_different_units_have_no_scale_in_common(units: Any, bars: int, 
     assert overflowing(figure) == []
 
 
+def test_a_share_of_one_map_is_not_said_of_all() -> None:
+    one, other = attribution(), attribution(values=np.arange(360.0).reshape(3, 12, 10))
+    alone, both = words_of(sw.plot_grid([one], threshold=10)), words_of(sw.plot_grid([one, other], threshold=10))
+    assert "strongest 10 % of the area is shown, which holds" in alone
+    assert "strongest 10 % of the area of each is shown" in both
+    assert "holds" not in both
+
+
 def test_each_by_itself_says_where_its_colours_end() -> None:
     figure = sw.plot_grid(maps(), scale="own")
     assert bars_of(figure) == []
