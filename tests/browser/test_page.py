@@ -144,6 +144,8 @@ def test_nothing_is_wider_than_a_narrow_screen(open_page: Open) -> None:
 def test_a_map_that_is_no_map_is_said_to_be_so(open_page: Open) -> None:
     zero = open_page(attribution(values=np.zeros((3, 24, 30), np.float32)))
     assert "zero" in zero.root.locator(".stage").evaluate("stage => stage.getRootNode().textContent")
+    # What is zero by itself was not made so by being kept in few steps.
+    assert zero.field("sign").inner_text() == "More light here neither raises nor lowers the logit of cat"
 
 
 READ = """async () => {

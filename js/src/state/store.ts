@@ -150,9 +150,7 @@ export class Store {
     };
     if (this.canAsk || change.image === change.model || this.held(want)) return want;
     // Another picture's likely classes are others. What nobody can ask for any more would leave its maps out of reach.
-    const there = this.traits.headers.filter(
-      (one) => one.model === want.model && one.image === want.image && this.traits.came(one),
-    );
+    const there = this.traits.headers.filter((one) => one.model === want.model && one.image === want.image);
     const near = there.find((one) => one.method.name === method) ?? there[0];
     return near ? wantOf(near) : want;
   }

@@ -90,7 +90,7 @@ export function signWords(drawn: Drawn, scene: Scene, channels: Channels, value:
     return `This page does not keep whether this ${placeWord(drawn)} raises or lowers the ${score}`;
   if (!isOfScore(drawn.header)) return `${sign > 0 ? "Positive" : sign < 0 ? "Negative" : "Zero"} here`;
   const subject = subjectOf(drawn, scene.info, channel);
-  if (sign === 0 && drawn.header.dtype === "int8")
+  if (sign === 0 && drawn.header.dtype === "int8" && drawn.header.scale > 0)
     return `${subject} changes the ${score} too little for this page to tell which way`;
   if (sign === 0) return `${subject} neither raises nor lowers the ${score}`;
   const left = value === 0 && leftOut(scene.sign);
