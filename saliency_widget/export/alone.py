@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from saliency_widget._plain import plain
@@ -61,7 +62,7 @@ def page_of(attribution: Attribution, *, keep: str | None = None, **looks: Any) 
         Facts(
             key="map",
             parameters=plain(method.parameters),
-            kind=attribution.target.kind,
+            **_score(attribution),
             seconds=_seconds(known.get("seconds")),
         ),
     )
@@ -95,7 +96,7 @@ def write_html(attribution: Attribution, path: str | os.PathLike[str], **options
 
 def _catalogue(attribution: Attribution, size: Sequence[int]) -> dict[str, Any]:
     """What the widget knows of a model and a picture, as far as a map tells."""
-    method, target, known = attribution.method, attribution.target, attribution.provenance
+    method, known, kind = attribution.method, attribution.provenance, _score(attribution)["kind"]
     model = str(known.get("model", "")).rpartition(".")[2]
     several = len(attribution.channels) > 1
     subject = {
@@ -119,11 +120,22 @@ def _catalogue(attribution: Attribution, size: Sequence[int]) -> dict[str, Any]:
     return {
         "version": 2,
         "methods": [{"name": method.name, "label": method.label, "summary": "", "parameters": []}],
-        "scores": [{"kind": target.kind, "label": target.kind}],
+        "scores": [{"kind": kind, "label": kind}],
         "models": [model],
         "images": [""],
         "subjects": [subject],
     }
+
+
+def _score(attribution: Attribution) -> dict[str, Any]:
+    """Its kind and, of a contrast, the class that is taken off, as the widget has them: what the target alone lacks."""
+    kind, told = attribution.target.kind, attribution.provenance.get("target")
+    if kind != "contrast" or not isinstance(told, Mapping):
+        return {"kind": kind}
+    of, other, label = (told.get(name) for name in ("of", "other", "other_label"))
+    if not isinstance(of, str) or isinstance(other, bool) or not isinstance(other, int) or other < 0:
+        return {"kind": kind}
+    return {"kind": of, "other": other, "other_label": label if isinstance(label, str) else None}
 
 
 def _seconds(told: Any) -> float | None:

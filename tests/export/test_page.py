@@ -86,6 +86,33 @@ def test_what_is_no_number_is_written_as_none() -> None:
     assert (header["score"], header["probability"], header["nonfinite"]) == (None, None, 1)
 
 
+def test_a_contrast_is_told_as_the_widget_tells_it(tmp_path: Path) -> None:
+    from tests.widget.conftest import Small
+
+    target, picture = sw.Contrast("b", "d", of="probability"), np.zeros((20, 16, 3), np.uint8)
+    known: dict[str, Any] = {"preprocess": "none", "labels": list("abcdefg")}
+    one = sw.explain(Small(), picture, target=target, **known)
+    with_widget = sw.SaliencyWidget(Small(), picture, target=target, **known)
+    with_widget.wait(30)
+    with_widget.to_html(tmp_path / "w.html", classes=[target], progress=False)
+    with_widget.close()
+    mine, its = (
+        Parsed(text).state["traits"] for text in (render(page_of(one)), (tmp_path / "w.html").read_text("utf-8"))
+    )
+    assert mine["_maps"][0]["target"] == its["_maps"][0]["target"]
+    assert [mine[name] for name in ("class_index", "versus", "score")] == [1, 3, "probability"]
+    assert mine["_labels"] == [{"1": "b", "3": "d"}]
+
+
+@pytest.mark.parametrize("told", [3, {}, {"of": 3, "other": 1}, {"of": "logit", "other": True}, {"of": "logit"}])
+def test_a_contrast_of_a_file_from_elsewhere_may_lack_its_parts(told: Any) -> None:
+    target = sw.attribution.TargetRecord("contrast", 3, "cat", "logit of cat minus logit of dog")
+    header = Parsed(render(page_of(attribution(target=target, provenance={"target": told})))).state["traits"]["_maps"][
+        0
+    ]
+    assert (header["target"]["kind"], header["target"]["other"]) == ("contrast", None)
+
+
 @pytest.mark.parametrize("seconds", ["<b>", float("inf"), [1.0], {"a": 1}, 10**400, None], ids=range(6))
 def test_seconds_of_a_file_from_elsewhere_may_be_anything(seconds: Any) -> None:
     parsed = Parsed(render(page_of(attribution(provenance={"seconds": seconds}))))
