@@ -10,8 +10,9 @@ from saliency_widget.errors import InputError
 from saliency_widget.export.page import Page, render
 from saliency_widget.export.text import as_markup
 
-# What stands beside the picture and below it where the page has two columns, and how wide a column is.
-_BELOW = 480
+# What stands below the picture and beside it where the page has two columns, and how wide a column is.
+_BELOW = 608
+_BESIDE = 864
 _COLUMN = 448
 _WIDEST = 920
 
@@ -86,7 +87,7 @@ def static_of(page: Page, png: bytes, words: str, height: int | None = None) -> 
     if height is None:
         tall, wide = page.pictures[0].shape[:2]
         # As the front end draws it: as wide as its column, and no taller than that.
-        height = round(min(_COLUMN, _COLUMN * tall / wide)) + _BELOW
+        height = max(_BESIDE, round(min(_COLUMN, _COLUMN * tall / wide)) + _BELOW)
     return Static(render(page), png, words, check_height(height))
 
 

@@ -13,7 +13,8 @@ from saliency_widget import Attribution
 from saliency_widget.display.colours import colour_table
 from saliency_widget.display.quantise import KEEPS, keep_map
 from saliency_widget.display.reduce import reduce_channels
-from saliency_widget.export.alone import write_html
+from saliency_widget.export.alone import page_of, write_html
+from saliency_widget.export.frame import static_of
 from tests.browser.page import Widget
 from tests.browser.test_accessible import AXE, DRESSES, RUN
 from tests.export.pages import HOSTILE, attribution
@@ -146,6 +147,20 @@ def test_a_map_that_is_no_map_is_said_to_be_so(open_page: Open) -> None:
     assert "zero" in zero.root.locator(".stage").evaluate("stage => stage.getRootNode().textContent")
     # What is zero by itself was not made so by being kept in few steps.
     assert zero.field("sign").inner_text() == "More light here neither raises nor lowers the logit of cat"
+
+
+@pytest.mark.parametrize("shape", [(24, 30), (30, 24), (8, 64)], ids=str)
+def test_a_frame_has_room_for_all_of_it(context: BrowserContext, shape: tuple[int, int]) -> None:
+    page = context.new_page()
+    values = np.random.default_rng(0).standard_normal((3, *shape)).astype(np.float32)
+    one = attribution(values=values, image=np.zeros((*shape, 3), np.uint8))
+    page.set_viewport_size({"width": 1000, "height": 1200})
+    page.set_content(static_of(page_of(one), b"", "words").markup)
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("slider", name="Threshold").first.wait_for()
+    frame.get_by_text("Where this map comes from").wait_for()
+    room, needed = frame.locator(":root").evaluate("root => [innerHeight, root.scrollHeight]")
+    assert needed <= room, "nothing is scrolled for while everything further is folded"
 
 
 READ = """async () => {
