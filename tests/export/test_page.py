@@ -14,6 +14,7 @@ import saliency_widget as sw
 from saliency_widget.errors import InputError, SaliencyError
 from saliency_widget.export import page as pages
 from saliency_widget.export.alone import page_of, write_html
+from saliency_widget.export.frame import static_of
 from saliency_widget.export.page import render
 from tests.export.pages import HOSTILE, Parsed, attribution, hash_of
 
@@ -28,6 +29,18 @@ def test_nothing_breaks_out_of_its_place(label: str) -> None:
     ]
     # Not cut, not changed: a label is what it is.
     assert hostile.state["traits"]["_maps"][0]["target"]["label"] == label
+
+
+@pytest.mark.parametrize("label", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_frame_and_its_picture_s_words_stay_in_their_attributes(label: str) -> None:
+    page = page_of(attribution(label))
+    parsed = Parsed(static_of(page, b"", f"Of {label}").markup)
+    assert parsed.tags == ["div", "img", "iframe"]
+    found = {(tag, name): value for tag, name, value in parsed.attributes}
+    assert found["iframe", "sandbox"] == "allow-scripts allow-downloads"
+    assert found["iframe", "srcdoc"] == render(page)
+    assert found["img", "alt"] == found["iframe", "title"]
+    assert found["img", "alt"][:12] == f"Of {label}"[:12].replace("\0", "\ufffd")
 
 
 def test_the_policy_lets_two_scripts_run_and_no_network() -> None:

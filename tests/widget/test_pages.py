@@ -174,6 +174,19 @@ def test_numpy_s_numbers_and_arrays_are_numbers_and_lists(several: Any, tmp_path
     assert len(told(written(several, tmp_path, classes=np.int64(2)))) == 2
 
 
+def test_the_name_of_a_file_stays_text(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a\"><img src=x onerror=1><!--'&amp;.png", "plain.png")]
+    pages = []
+    for at, file in enumerate(files):
+        picture(0).save(file)
+        widget = SaliencyWidget(Small(), file, preprocess="none")
+        widget.wait(30)
+        pages.append(written(widget, tmp_path))
+        widget.close()
+        assert [v for tag, name, v in pages[at].attributes if name == "alt"] == [f"What the model saw: {file.name}"]
+    assert pages[0].tags == pages[1].tags
+
+
 WRONG = [
     ({"classes": [[1, 2]]}, "target"),
     ({"classes": [{}]}, "target"),
