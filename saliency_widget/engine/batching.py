@@ -116,3 +116,12 @@ def cuts(total: int, size: int) -> Iterator[tuple[int, int]]:
     """Cut ``total`` into spans of ``size``."""
     for start in range(0, total, size):
         yield start, min(start + size, total)
+
+
+def one_first(total: int, size: int) -> Iterator[tuple[int, int]]:
+    """The same, but that the first one comes alone, so that there is a result early."""
+    for start, stop in cuts(total, size):
+        if start == 0 and stop > 1:
+            yield 0, 1
+            start = 1
+        yield start, stop

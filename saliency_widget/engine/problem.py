@@ -302,7 +302,7 @@ class Problem:
         self._settle(batch)
         return self._over(batch, rows)[0]
 
-    def gradients(self, batch: Tensor, rules: Rules | None = None) -> tuple[Tensor, Tensor]:
+    def gradients(self, batch: Tensor, rules: Rules | None = None, *, only: int | None = None) -> tuple[Tensor, Tensor]:
         """The scores of the targets and their derivatives with respect to the pixels.
 
         Parameters
@@ -312,6 +312,8 @@ class Problem:
         rules
             Changed backward rules, made for this one call. They cost another forward pass, which proves that the scores
             are not changed.
+        only
+            Differentiate this one of the targets, counted from 0, in place of all K; without rules.
 
         Returns
         -------
@@ -329,7 +331,7 @@ class Problem:
         if not self._targets:
             raise InputError("targets", (), "is empty, so there is nothing to differentiate", "Give a target.")
         self._settle(batch)
-        rows = self._gradients if rules is None else partial(self._ruled, rules)
+        rows = partial(self._gradients, only) if rules is None else partial(self._ruled, rules)
         scores, gradients, *found = self._over(batch, rows)
         if rules is not None:
             rules.settle(*found)
@@ -498,12 +500,13 @@ class Problem:
     def _scores(self, output: Any, rows: int | None = None) -> Tensor:
         return scores_of(self._targets, output, rows)
 
-    def _gradients(self, replica: Replica, rows: Tensor) -> tuple[Tensor, ...]:
+    def _gradients(self, only: int | None, replica: Replica, rows: Tensor) -> tuple[Tensor, ...]:
         # No function mode sees into a ScriptModule, where PyTorch's CPU BatchNorm is wrong for a single row.
         doubled = replica.scripted and len(rows) == 1 and self.device == CPU
         with replica.computing():
             pixels = (torch.cat([rows, rows]) if doubled else rows).detach().requires_grad_()
             scores = self._scores(self._forward(replica, pixels), len(pixels))
+            scores = scores if only is None else scores[:, only : only + 1]
             if not scores.requires_grad:
                 raise ModelError(NO_PATH)
             assert self._run.plan is not None

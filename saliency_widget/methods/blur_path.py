@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from saliency_widget.engine.batching import one_first
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods import declare
@@ -81,11 +82,9 @@ class BlurIG(Method):
         scores, gained = ends[0], ends[0] - ends[1]
         total: Tensor | None = None
         order = coarse_to_fine(self.steps)
-        for start in range(0, self.steps, _ROWS):
-            cells = order[start : start + _ROWS]
-            part = self._part(problem, picture, cells)
+        for start, done in one_first(self.steps, _ROWS):
+            part = self._part(problem, picture, order[start:done])
             total = part if total is None else total.add_(part)
-            done = start + len(cells)
             final = done == self.steps
             values = total.clone() if final else total * (self.steps / done)
             yield Estimate(

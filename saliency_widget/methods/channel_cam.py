@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the name everybody knows)
 from torch import Tensor
 
-from saliency_widget.engine.batching import cuts
+from saliency_widget.engine.batching import cuts, one_first
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods import declare
@@ -85,7 +85,7 @@ class ScoreCAM(LayerMethod):
         quality = tuple({**where(found), "constant_channels": constant} for _ in range(targets))
         if total == 0:
             yield Estimate(sums[:, None], found.scores[0], done=1, total=1, final=True, quality=quality)
-        for start, stop in cuts(total, _PICTURES):
+        for start, stop in one_first(total, _PICTURES):
             some = order[start:stop]
             masks = (activations[some] - low[some, None, None]) / spread[some, None, None]
             masks = F.interpolate(masks[:, None], problem.pixels.shape[1:], mode="bilinear", align_corners=False)

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from saliency_widget.engine.batching import one_first
 from saliency_widget.engine.problem import Problem
 from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
@@ -93,8 +94,7 @@ class ExpectedGradients(Method):
             make_baseline(one, picture, seed=self.seed)
         scores = problem.scores(picture[None])[0]
         moments: Moments | None = None
-        for start in range(0, self.samples, _ROWS):
-            stop = min(start + _ROWS, self.samples)
+        for start, stop in one_first(self.samples, _ROWS):
             starts, alphas = zip(*(self._sample(i, picture) for i in range(start, stop)), strict=True)
             baselines = torch.stack(starts)
             ways = picture - baselines
@@ -108,13 +108,14 @@ class ExpectedGradients(Method):
             # Not kept while the next batch is computed.
             del starts, baselines, ways, gradients, gradient, way, found
             error = (moments.sums[0] / (stop - 1) / stop).sqrt() if stop > 1 else None
+            uncertain = relative_error(error, moments.mean)
             yield Estimate(
                 values=moments.mean.clone(),
                 scores=scores,
                 done=stop,
                 total=self.samples,
                 final=stop == self.samples,
-                quality=tuple({"standard_error": one} for one in relative_error(error, moments.mean)),
+                quality=tuple({} if one is None else {"standard_error": one} for one in uncertain),
                 extras={} if error is None else {"standard_error": error},
             )
 

@@ -43,9 +43,10 @@ class GuidedIG(Method):
     the unit of the score and sum to S(x) - S(b), up to the error of the rule, which takes the gradient at the beginning
     of each step and is of first order.
 
-    The path depends on the target, and every step on the one before. Cost: ``steps`` forward passes and ``steps`` K
-    backward passes for each of K targets. Nothing of the path is known before it was gone: an early estimate holds the
-    attributions of the part that was gone. The path is kept in float64 on devices that have it.
+    The path depends on the target, and every step on the one before. Cost: ``steps`` forward and backward passes for
+    each target, of which all share the first forward pass, and two forward passes. Nothing of the path is known before
+    it was gone: an early estimate holds the attributions of the part that was gone. The path is kept in float64 on
+    devices that have it.
 
     Known failings: slow; the map changes with ``fraction`` and ``steps``, and does not settle to a limit that another
     rule would find too.
@@ -117,7 +118,7 @@ class GuidedIG(Method):
                 first = problem.gradients(start[None])[1][0]
                 gradients = list(first)
             else:
-                gradients = [problem.gradients(walk.at[None])[1][0, k] for k, walk in enumerate(walks)]
+                gradients = [problem.gradients(walk.at[None], only=k)[1][0, 0] for k, walk in enumerate(walks)]
             for walk, gradient in zip(walks, gradients, strict=True):
                 walk.step(gradient.to(precise), step / self.steps)
             final = step == self.steps

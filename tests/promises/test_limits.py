@@ -97,7 +97,8 @@ def test_nor_does_it_where_nobody_says_how_large_a_chunk_is(name: str) -> None:
         pytest.skip("a transformer takes one size of picture")
     model = fill(Convolutional())
     peaks = []
-    for budget in (8, 96):
+    # With 16 there is one batch that is full, whether the first one is or not.
+    for budget in (16, 96):
         method = method_of(name, **{**case.more, case.budget: budget})
         # A picture of which few go into a chunk, as in real work.
         problem = engine_problem(model, large(128, 128), [1])
