@@ -61,8 +61,9 @@ docs: install ## write docs/methods.md again, after a change of a method's docst
 	$(BIN)/python tools/make_docs.py
 	$(BIN)/python -W ignore -m tests.architectures
 
-bench: install ## accuracy for the cost, into benchmarks/*.md (QUICK=1: one photograph, nothing written)
-	$(BIN)/python benchmarks/ig_accuracy.py $(if $(QUICK),--quick)
+bench: $(DONE)/bench ## time beside the peers, accuracy for the cost, into benchmarks/*.md (QUICK=1: time alone, less work)
+	$(BIN)/python benchmarks/compare.py $(if $(QUICK),--quick)
+	$(if $(QUICK),,$(BIN)/python benchmarks/ig_accuracy.py)
 
 dist: install ## wheel and sdist in dist/
 	rm -rf dist
@@ -93,6 +94,10 @@ $(DONE)/python: $(DONE)/venv pyproject.toml saliency_widget/_version.py | salien
 
 $(DONE)/browser: $(DONE)/python tools/find_browser.py
 	$(BIN)/python tools/find_browser.py > $@
+
+$(DONE)/bench: $(DONE)/python
+	HATCH_JUPYTER_BUILDER_SKIP_NPM=1 $(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
 
 # Kernels of several versions, and what static pages load from a CDN.
 $(DONE)/hosts/ready: tests/hosts/install.py | $(DONE)/python

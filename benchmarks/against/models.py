@@ -1,0 +1,132 @@
+"""The models that are explained: the demo model, ResNet-50, ViT-S/16."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+
+import saliency_widget as sw
+from saliency_widget.engine.problem import Problem
+from saliency_widget.engine.shadow import Shadow, shadow_of
+from saliency_widget.methods.base import Estimate, Method
+from saliency_widget.models import demo
+from saliency_widget.models.preprocess import Prepared, prepare
+from saliency_widget.targets import Logit
+
+# The model's input is the picture itself, so that all tools differentiate with respect to the same variable.
+PLAIN = sw.Preprocess(size=None, crop=None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+
+
+@dataclass
+class Subject:
+    """A model with a picture.
+
+    Attributes
+    ----------
+    name
+        For the table.
+    model
+        In evaluation mode; its parameters require gradients, as those of a user's model do.
+    picture
+        uint8 (H, W, 3).
+    layer
+        Of which class activation maps are made.
+    narrow
+        An early layer with few channels, for methods that run the model once for each channel; "" for none.
+    tokens
+        Whether the layer returns tokens, behind a class token.
+    """
+
+    name: str
+    model: nn.Module
+    picture: np.ndarray[Any, Any]
+    layer: str
+    narrow: str = ""
+    tokens: bool = False
+
+    @cached_property
+    def inputs(self) -> Tensor:
+        """(1, C, H, W), what the model gets."""
+        return self.prepared.input[None].clone()
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The same for the engine."""
+        return prepare(self.picture, self.model, PLAIN)
+
+    @cached_property
+    def shadow(self) -> Shadow:
+        """Of the model; made once."""
+        return shadow_of(self.model)
+
+    @cached_property
+    def frozen(self) -> nn.Module:
+        """A copy for the limit, whose parameters need no gradient."""
+        return copy.deepcopy(self.model).requires_grad_(False)
+
+    def copy(self) -> nn.Module:
+        """Another one for a peer, which may do with it what it likes."""
+        return copy.deepcopy(self.model)
+
+    @cached_property
+    def ranked(self) -> list[int]:
+        """All classes, the most likely first."""
+        with torch.no_grad():
+            return torch.argsort(self.frozen(self.inputs)[0], descending=True).tolist()
+
+    def problem(self, *classes: int) -> Problem:
+        """The engine's view of it, new for each run."""
+        return Problem(self.shadow, self.prepared, [Logit(k) for k in classes])
+
+    def last(self, method: Method, *classes: int) -> Estimate:
+        """The final estimate of a method."""
+        found = None
+        for found in method.estimates(self.problem(*classes)):  # noqa: B007
+            pass
+        assert found is not None
+        return found
+
+    def first(self, method: Method, *classes: int) -> Estimate:
+        """Its first estimate."""
+        return next(iter(method.estimates(self.problem(*classes))))
+
+
+def _demo() -> Subject:
+    picture = demo.image("chelsea").convert("RGB").resize((224, 224))
+    return Subject("demo model", demo.model(), np.asarray(picture), "bn2", "blocks.1")
+
+
+def _resnet() -> Subject:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = torchvision.models.resnet50(weights=None)
+        for part in model.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.momentum = None
+        with torch.no_grad():
+            # Statistics, without which random weights let the activations grow from layer to layer.
+            model.train()(torch.rand(8, 3, 96, 96))
+    return Subject("ResNet-50", model.eval(), _demo_picture(), "layer4", "maxpool")
+
+
+def _vit() -> Subject:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = timm.create_model("vit_small_patch16_224", pretrained=False)
+    return Subject("ViT-S/16", model.eval(), _demo_picture(), "blocks.10", tokens=True)
+
+
+def _demo_picture() -> np.ndarray[Any, Any]:
+    return np.asarray(demo.image("chelsea").convert("RGB").resize((224, 224)))
+
+
+SUBJECTS: dict[str, Callable[[], Subject]] = {"demo": _demo, "resnet": _resnet, "vit": _vit}
