@@ -320,7 +320,7 @@ def _goals(arguments: argparse.Namespace) -> dict[str, list[Path]]:
         raise InputError("--format", arguments.format, "does not go with -o", "The name says what is written.")
     folder = Path("." if arguments.out is None else arguments.out).expanduser()
     if arguments.out is not None:
-        _check_out(folder)
+        _check_out(folder, "--out" if arguments.html is None else "--html")
     goals: dict[str, list[Path]] = {}
     whose: dict[str, str] = {}
     for image in images:
@@ -352,14 +352,14 @@ def _formats(given: str | None) -> list[str]:
     return wanted
 
 
-def _check_out(folder: Path) -> None:
+def _check_out(folder: Path, option: str) -> None:
     if folder.is_dir():
-        probe(folder / "map", "--out")
+        probe(folder / "map", option)
         return
     if folder.exists():
-        raise InputError("--out", str(folder), "is a file", "Give a folder.")
-    check_folder(folder, "--out")
-    probe(folder, "--out")
+        raise InputError(option, str(folder), "is a file", "Give a folder.")
+    check_folder(folder, option)
+    probe(folder, option)
 
 
 def _check_goal(option: str, goal: Path, suffixes: tuple[str, ...], image: str) -> None:

@@ -385,7 +385,7 @@ def test_one_picture_as_svg(cat: Path) -> None:
     assert tuple(sorted(suffix.lstrip(".") for suffix in SAVERS)) == cli.FORMATS
 
 
-def test_pages_of_several_pictures(cat: Path, tmp_path: Path) -> None:
+def test_pages_of_several_pictures(cat: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     other = tmp_path / "dog.png"
     Image.open(cat).rotate(90).save(other)
     arguments = ["explain", str(cat), str(other), "--model", TINY, "--random-weights", "--html", "pages", "--signed"]
@@ -397,6 +397,8 @@ def test_pages_of_several_pictures(cat: Path, tmp_path: Path) -> None:
         assert sw.read_provenance(f"pages/{name}-saliency.html")["target"]["index"] == told["class_index"]
     assert cli.main([*arguments, "--out", "elsewhere"]) == 2
     assert not Path("elsewhere").exists()
+    capsys.readouterr()
+    assert_refused(cli.main(["explain", str(cat), "--html", str(other)]), capsys, "--html")
 
 
 def test_a_saved_map_is_opened_as_a_page(

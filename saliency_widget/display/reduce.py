@@ -60,7 +60,8 @@ def check_clip(clip: object) -> float:
     """``clip`` as a percentile in (0, 100], or an error."""
     if isinstance(clip, bool) or not isinstance(clip, (int, float, np.integer, np.floating)):
         raise InputError("clip", clip, "is not a number", "Give a percentile of |value|, such as 99.")
-    if not 0 < float(clip) <= 100:  # also refuses NaN
+    # Compared as it is: a whole number may be larger than any float. Also refuses NaN.
+    if not 0 < clip <= 100:
         raise InputError("clip", clip, "is no percentile", "Give a number above 0 and at most 100, such as 99.")
     return float(clip)
 

@@ -111,7 +111,7 @@ def _of_svg(path: Path) -> Any:
 
 def _of_html(path: Path) -> Any:
     # The state holds no "<", so that the first end of a script is its own.
-    content = path.read_bytes()[:_LARGEST].decode("utf-8", "replace")
+    content = path.read_text("utf-8", "replace")
     _, found, rest = content.partition('<script type="application/json" id="state">')
     if not found:
         return None

@@ -195,3 +195,22 @@ def test_where_the_clipboard_is_closed_the_picture_is_saved(open_page: Open) -> 
     assert download.value.suggested_filename == "saliency.png"
     widget.root.get_by_role("button", name="Saved as a file").wait_for()
     widget.root.get_by_role("button", name="Copy picture").wait_for()
+
+
+def test_comparing_rests_where_there_is_nothing_to_compare_with(open_page: Open) -> None:
+    likely = [{"index": index, "label": f"class {index}", "probability": 0.1} for index in (3, 4, 5)]
+    widget = open_page(attribution(provenance={"prediction": likely}))
+    widget.root.get_by_text("Compare", exact=True).click()
+    assert widget.root.get_by_text("those that are here").is_visible()
+    widget.root.get_by_role("button", name="Likely classes").click()
+    settled(widget.page)
+    assert widget.root.locator(".stage").count() == 1
+
+
+def test_a_narrow_picture_is_copied_with_room_for_its_words(open_page: Open) -> None:
+    tall = np.random.default_rng(2).normal(size=(3, 200, 12)).astype(np.float32)
+    widget = open_page(attribution(values=tall, image=np.zeros((200, 12, 3), np.uint8)))
+    widget.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    widget.root.get_by_role("button", name="Copy picture").click()
+    widget.root.get_by_role("button", name="Copied").wait_for()
+    assert widget.page.evaluate(READ)[1] >= 640

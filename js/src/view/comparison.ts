@@ -45,14 +45,16 @@ export function makeCompare(store: Store) {
     setText(
       words,
       panels.length === 0
-        ? "Put maps beside this one, with one pointer and one zoom."
+        ? `Put maps beside this one, with one pointer and one zoom.${store.canAsk ? "" : " Without a kernel, those that are here."}`
         : `${panels.length} of at most ${MOST_PANELS} beside this one.`,
     );
   }
 
-  function addAll(wants: readonly Want[]): void {
+  /** Where nothing can be computed, only what is here is put beside the map. */
+  function addAll(asked: readonly Want[]): void {
+    const wants = asked.filter((want) => store.canAsk || store.held(want));
     const now = [...store.traits.panels];
-    const pinned = wants.length === 1 && same(wants[0]!, store.want);
+    const pinned = asked.length === 1 && same(asked[0]!, store.want);
     for (const want of wants) {
       const there = now.some((one) => same(one, want)) || (!pinned && same(want, store.want));
       if (!there) now.push(want);

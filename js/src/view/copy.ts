@@ -10,6 +10,8 @@ const SCALE = 2;
 const MARGIN = 12;
 const LINE = 18;
 const BAR = 10;
+/** Room for words and numbers below the narrowest picture. */
+const NARROWEST = 320;
 const STEPS = 513;
 const FONT = "13px system-ui, sans-serif";
 const INK = "#212121";
@@ -38,7 +40,8 @@ export async function copyPicture(view: HTMLElement, scene: Scene): Promise<stri
 function drawn(view: HTMLElement, scene: Scene): HTMLCanvasElement {
   const layers = view.querySelector(".layers")!;
   const frame = layers.getBoundingClientRect();
-  const { width, height } = frame;
+  const { height } = frame;
+  const width = Math.max(frame.width, NARROWEST);
   const canvas = make("canvas");
   const pen = canvas.getContext("2d")!;
   const write = (lines: readonly string[], colour: string, from: number) => {
@@ -49,7 +52,8 @@ function drawn(view: HTMLElement, scene: Scene): HTMLCanvasElement {
   pen.font = FONT;
   const title = wrapped(pen, titleOf(scene.notice), width);
   const shown = scene.drawn;
-  const words = shown ? wrapped(pen, `${scaleWords(scene, shown)} · ${keptWords(shown)}`, width) : [];
+  const kept = shown && shown.level > 0 ? ` · ${keptWords(shown)}` : "";
+  const words = shown ? wrapped(pen, scaleWords(scene, shown) + kept, width) : [];
   const top = MARGIN + title.length * LINE + 4;
   const bar = top + height + 8;
   canvas.width = SCALE * (width + 2 * MARGIN);

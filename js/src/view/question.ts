@@ -48,6 +48,8 @@ export function makeQuestion(store: Store) {
       "Nothing: search a class",
     );
     nothing.hidden = other === null;
+    nothing.disabled = !store.can({ other: null });
+    nothing.title = nothing.disabled ? NO_KERNEL : "";
     const known = store.traits.catalogue.scores.filter((one) => !alone || one.kind !== "margin");
     const scores = known.some((one) => one.kind === kind) ? known : [{ kind, label: kind }, ...known];
     score.update(

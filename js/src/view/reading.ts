@@ -37,7 +37,7 @@ export function effectWord(
 ): string {
   if (Number.isNaN(value)) return "no number";
   const { sign } = decisive(drawn, scene, channelsAt(drawn, at));
-  if (Number.isNaN(sign)) return "either way";
+  if (Number.isNaN(sign)) return "direction not kept";
   if (!isOfScore(drawn.header)) return sign > 0 ? "positive" : sign < 0 ? "negative" : "zero";
   return sign > 0 ? "raises" : sign < 0 ? "lowers" : "neither";
 }

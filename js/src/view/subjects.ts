@@ -38,6 +38,7 @@ export function makeSubjects(store: Store) {
       [next, 1],
     ] as const) {
       control.disabled = !store.can({ image: (image + step + images.length) % images.length });
+      control.title = control.disabled ? "This page does not hold a map of that picture." : "";
     }
   }
 

@@ -86,8 +86,7 @@ export function signWords(drawn: Drawn, scene: Scene, channels: Channels, value:
     return drawn.coarse ? "This cell has no finite value" : "This pixel's value is not finite";
   }
   const { channel, sign } = decisive(drawn, scene, channels);
-  if (Number.isNaN(sign))
-    return `This page does not keep whether this ${placeWord(drawn)} raises or lowers the ${score}`;
+  if (Number.isNaN(sign)) return "Whether it raises or lowers the score is not kept here";
   if (!isOfScore(drawn.header)) return `${sign > 0 ? "Positive" : sign < 0 ? "Negative" : "Zero"} here`;
   const subject = subjectOf(drawn, scene.info, channel);
   if (sign === 0 && drawn.header.dtype === "int8" && drawn.header.scale > 0)
