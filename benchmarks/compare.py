@@ -76,10 +76,10 @@ def main(say: Callable[[str], None] = print) -> None:
     ]
     tried = TRIED.read_text("utf-8") if TRIED.exists() else ""
 
-    def save() -> None:
+    def save(*, whole: bool) -> None:
         # After each work, so that what was measured before an interruption is not lost.
         if not arguments.print:
-            GOAL.write_text(page(rows, skipped, quick=arguments.quick, tried=tried), "utf-8")
+            GOAL.write_text(page(rows, skipped, quick=arguments.quick, tried=tried, whole=whole), "utf-8")
 
     for name in arguments.models.split(","):
         subject = SUBJECTS[name]()
@@ -90,11 +90,11 @@ def main(say: Callable[[str], None] = print) -> None:
             for row in measure(work, **limits):
                 rows.append(row)
                 say(row.text)
-            save()
+            save(whole=False)
     if arguments.works in "import":
         rows.append(imports(3 if arguments.quick else 9))
         say(rows[-1].text)
-    save()
+    save(whole=True)
     say(f"{time.perf_counter() - began:.0f} s")
 
 

@@ -40,8 +40,9 @@ class Subject:
         uint8 (H, W, 3).
     layer
         Of which class activation maps are made.
-    narrow
-        An early layer with few channels, for methods that run the model once for each channel; "" for none.
+    narrow, late
+        An early layer and a late one with few channels, for methods that run the model or its head once for each; ""
+        for none.
     tokens
         Whether the layer returns tokens, behind a class token.
     """
@@ -51,6 +52,7 @@ class Subject:
     picture: np.ndarray[Any, Any]
     layer: str
     narrow: str = ""
+    late: str = ""
     tokens: bool = False
 
     @cached_property
@@ -102,7 +104,7 @@ class Subject:
 
 def _demo() -> Subject:
     picture = demo.image("chelsea").convert("RGB").resize((224, 224))
-    return Subject("demo model", demo.model(), np.asarray(picture), "bn2", "blocks.1")
+    return Subject("demo model", demo.model(), np.asarray(picture), "bn2", "blocks.1", "blocks.6")
 
 
 def _resnet() -> Subject:
@@ -115,7 +117,7 @@ def _resnet() -> Subject:
         with torch.no_grad():
             # Statistics, without which random weights let the activations grow from layer to layer.
             model.train()(torch.rand(8, 3, 96, 96))
-    return Subject("ResNet-50", model.eval(), _demo_picture(), "layer4", "maxpool")
+    return Subject("ResNet-50", model.eval(), _demo_picture(), "layer4", "maxpool", "layer4")
 
 
 def _vit() -> Subject:

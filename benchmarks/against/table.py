@@ -69,18 +69,19 @@ class Row:
 def measure(work: Work, *, rounds: int, seconds: float, least: int) -> Iterator[Row]:
     """Run a work by all who do it, in turn."""
     ours = work.ours()
+    results = {name: way.run() for name, way in work.others.items()}
     differences = {
-        name: way.same(ours, way.run()) if way.same is not None else None for name, way in work.others.items()
+        name: None if way.same is None else way.same(ours, results[name]) for name, way in work.others.items()
     }
     ways = {"ours": work.ours, **{name: way.run for name, way in work.others.items()}}
-    times = in_turn(ways, rounds=rounds, seconds=seconds, least=least)
+    times = in_turn(ways, rounds=rounds, seconds=seconds, least=least, warm=True)
     for name, way in work.others.items():
         extra = spread([1000 * (a - b) for a, b in zip(times["ours"], times[name], strict=True)]).median
         found = ratio(times["ours"], times[name])
         yield Row(work.name, work.subject.name, name, found, extra, way.most, differences[name], work.note)
 
 
-def page(rows: Sequence[Row], skipped: Sequence[str], *, quick: bool, tried: str = "") -> str:
+def page(rows: Sequence[Row], skipped: Sequence[str], *, quick: bool, tried: str = "", whole: bool = True) -> str:
     """The text of the results."""
     lines = ["| work | model | against | ours / theirs | extra, ms | asked | difference |", "|---" * 7 + "|"]
     lines += [row.text for row in rows]
@@ -90,6 +91,8 @@ def page(rows: Sequence[Row], skipped: Sequence[str], *, quick: bool, tried: str
     head = HEAD.format(
         machine=machine(), threads=torch.get_num_threads(), versions=versions(), quick=" QUICK=1" if quick else ""
     )
+    if not whole:
+        head += f"\n**The run ended early**, after {rows[-1].work} of {rows[-1].subject}.\n"
     parts = [head, *lines, "", *notes]
     if missed:
         parts += [MISSED.rstrip(), "", *missed, "", tried.strip()]

@@ -29,14 +29,14 @@ class Ratio:
 
 
 def in_turn(
-    ways: Mapping[str, Callable[[], Any]], *, rounds: int, seconds: float, least: int = 3
+    ways: Mapping[str, Callable[[], Any]], *, rounds: int, seconds: float, least: int = 3, warm: bool = False
 ) -> dict[str, list[float]]:
     """Seconds of each way in each round.
 
-    Each is run once before, and is not counted. There are fewer rounds where the time is over, and ``least`` at least.
-    The order turns from round to round.
+    Each is run once before, which is not counted, unless they are ``warm`` already. There are fewer rounds where the
+    time is over, and ``least`` at least. The order turns from round to round.
     """
-    for run in ways.values():
+    for run in () if warm else ways.values():
         run()
     names, found = list(ways), {name: [] for name in ways}
     until = time.perf_counter() + seconds

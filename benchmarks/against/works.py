@@ -185,12 +185,14 @@ def channels(subject: Subject) -> Iterator[Work]:
             {"pytorch-grad-cam": Way(theirs, 1 / 1.3, _like_grad_cam)},
             "pytorch-grad-cam enlarges the masks with corner cells in the corners, which changes the scores.",
         )
-    yield Work(
-        f"Ablation-CAM of {subject.layer}",
-        subject,
-        partial(_values, subject, sw.AblationCAM(layer=subject.layer), which),
-        {"pytorch-grad-cam": Way(peers.grad_cam(subject, which, "AblationCAM"), 1 / 3, _like_grad_cam)},
-    )
+    if subject.late:
+        yield Work(
+            f"Ablation-CAM of {subject.late}",
+            subject,
+            partial(_values, subject, sw.AblationCAM(layer=subject.late), which),
+            {"pytorch-grad-cam": Way(peers.grad_cam(subject, which, "AblationCAM", subject.late), 1 / 3)},
+            "pytorch-grad-cam puts a large negative number in place of a channel where some are negative, not zero.",
+        )
 
 
 def windows(subject: Subject) -> Iterator[Work]:
