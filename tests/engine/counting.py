@@ -37,7 +37,9 @@ class Passes(TorchDispatchMode):
         super().__init__()
         parts = list(model.named_modules())
         self._names = {part.weight.data_ptr(): name for name, part in parts if isinstance(part, nn.Conv2d)}
-        self._linear = {tuple(part.weight.shape) for _, part in parts if isinstance(part, nn.Linear)}
+        self._linear = {
+            part.weight.data_ptr(): tuple(part.weight.shape) for _, part in parts if type(part) is nn.Linear
+        }
         self.forward: Counter[str] = Counter()
         self.backward: Counter[str] = Counter()
         self.calls: Counter[tuple[str, str]] = Counter()
@@ -51,9 +53,14 @@ class Passes(TorchDispatchMode):
             self._note("backward", self.backward, args[2], len(args[0]))
         # Convolutions and normalisations say last for which of (input, weight, bias) they give a gradient.
         masked = "backward" in func.__name__ and isinstance(args[-1], list) and len(args[-1]) == 3
-        if (masked and any(args[-1][1:])) or (func is _PRODUCT and tuple(result.shape) in self._linear):
+        if (masked and any(args[-1][1:])) or (func is _PRODUCT and self._of_weight(args, result)):
             self.wasted.append(func.__name__)
         return result
+
+    def _of_weight(self, factors: tuple[Any, ...], result: Tensor) -> bool:
+        # The gradient of an input is a product with the weight, and can have any shape.
+        shaped = tuple(result.shape) in self._linear.values()
+        return shaped and not any(factor.data_ptr() in self._linear for factor in factors)
 
     def _note(self, way: str, rows: Counter[str], weight: Tensor, count: int) -> None:
         name = self._names.get(weight.data_ptr(), "another")
