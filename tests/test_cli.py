@@ -405,6 +405,7 @@ def test_a_saved_map_is_opened_as_a_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     opened: list[str] = []
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(webbrowser, "open", lambda url: not opened.append(url))
     attribution("a </script> label").save(tmp_path / "map.npz")
     assert cli.main(["open", str(tmp_path / "map.npz"), "-o", "page.html"]) == 0
