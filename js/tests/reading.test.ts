@@ -7,6 +7,7 @@ import { PAUSE } from "../src/state/store";
 import {
   alongBar,
   axisFor,
+  binsFor,
   clipAt,
   clippedPercent,
   countsAlong,
@@ -50,6 +51,31 @@ describe.each(SIGNS)("the axis of a map that is %s", (sign) => {
       // A negative map's bars hold their right edge, and zero is its end.
       expect(Math.abs(counted - left.length)).toBeLessThanOrEqual(1);
     }
+  });
+
+  it("leaves no bar empty between two that are not, where values come in even steps", () => {
+    // Most of them weak and a few strong, as gradients are.
+    const spread = Float32Array.from(
+      { length: 4800 },
+      (_, i) => ((2 * i) / 4799 - 1) ** 5 + 1e-4 * Math.sin(i),
+    );
+    const fine = Field.from(spread, [1, 60, 80], sign);
+    const step = fine.largest / 127;
+    const rounded = fine.values.map((value) => Math.round(value / step) * step);
+    const stepped = new Field(sign, 80, 60, rounded);
+    const over = axisFor([stepped], 0);
+    const bins = binsFor(stepped, over, 129);
+    const dense = stepped.magnitude(Math.floor(0.9 * stepped.finite));
+    const empty = (counts: Uint32Array) => {
+      const ends = alongBar(sign, positionAt(over, dense)).map((along) => Math.floor(along * counts.length));
+      const zero = Math.floor(alongBar(sign, 0)[0]! * (counts.length - 1));
+      const [from, to] = [Math.min(zero, ...ends), Math.max(zero, ...ends)];
+      return counts.subarray(from + 1, to).includes(0);
+    };
+    if (sign === "absolute") expect(empty(countsAlong(stepped, over, 129))).toBe(true);
+    expect(bins).toBeLessThan(sign === "signed" ? 130 : 129);
+    expect(empty(countsAlong(stepped, over, bins))).toBe(false);
+    expect(binsFor(fine, axisFor([fine], 0), 129)).toBe(129);
   });
 
   it("leads to the clip and the threshold that stand for a magnitude", () => {

@@ -5,6 +5,9 @@ import type { Sign } from "../map/reduce";
 
 /** So much of the axis is even; in what remains the few strongest values are drawn together, evenly in the logarithm. */
 const EVEN = 0.92;
+/** More different values than 8 bits have. */
+const FEW = 512;
+const LEAST = 9;
 /** Where the level stands that nearly every map is looked at with. */
 const USUAL = { clip: 99, at: 0.6 };
 
@@ -65,6 +68,20 @@ export function countsAlong(field: Field, axis: Axis, bins: number): Uint32Array
     before = upTo;
   }
   return sign === "negative" ? counts.reverse() : counts;
+}
+
+/**
+ * So many bins at most that none is narrower than the steps between the values, where those are few and even, as on a page that
+ * keeps 8 bits: a narrower one would be empty without meaning anything. Odd for a signed map.
+ */
+export function binsFor({ bins: { firsts, count }, sign }: Field, axis: Axis, most: number): number {
+  if (count > FEW) return most;
+  const gaps = Array.from(firsts.subarray(1), (value, b) => value - firsts[b]!);
+  const step = Math.min(...gaps.filter((gap) => gap > 0));
+  // A little wider than a step, so that no rounding makes one narrower.
+  const side = Math.floor((0.98 * axis.bend) / (step * positionAt(axis, axis.bend)));
+  const bins = sign === "signed" ? 2 * side + 1 : side;
+  return bins >= LEAST && bins < most ? bins : most;
 }
 
 /** The values left of a point of the bar; those of a negative map counted from its zero. */

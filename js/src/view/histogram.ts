@@ -1,5 +1,5 @@
 import type { Field } from "../map/field";
-import { type Axis, alongBar, countsAlong, positionAt } from "./axis";
+import { type Axis, alongBar, binsFor, countsAlong, positionAt } from "./axis";
 import { make } from "./dom";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -14,7 +14,6 @@ export function makeHistogram() {
   const bend = [0, 1].map(() => make("span.bend", { hidden: true }));
   let drawn: { field: Field; axis: Axis } | null = null;
   const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", `0 0 ${BINS} ${HEIGHT}`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.append(path);
   const element = make("div.histogram", { "aria-hidden": "true" });
@@ -27,7 +26,9 @@ export function makeHistogram() {
     if (before && before.field === field && before.axis.end === axis.end && before.axis.bend === axis.bend)
       return;
     drawn = field && { field, axis };
-    path.setAttribute("d", field && !field.zero ? outline(countsAlong(field, axis, BINS)) : "");
+    const bins = field && !field.zero ? binsFor(field, axis, BINS) : BINS;
+    svg.setAttribute("viewBox", `0 0 ${bins} ${HEIGHT}`);
+    path.setAttribute("d", field && !field.zero ? outline(countsAlong(field, axis, bins)) : "");
     const bends = field && axis.bend < axis.end ? alongBar(field.sign, positionAt(axis, axis.bend)) : [];
     bend.forEach((mark, i) => {
       mark.hidden = bends[i] === undefined;

@@ -40,6 +40,7 @@ export function makeParameters(store: Store) {
     );
     const names = changed.map((one) => `${one.label.toLowerCase()} ${brief(parameters[one.name])}`);
     setText(said, names.length > 0 ? `Parameters: ${names.join(", ")}` : "Parameters");
+    reset.title = store.canAsk ? "" : "This page does not hold the map of the usual values.";
     reset.disabled = changed.length === 0 || !store.can({ parameters: usual() });
     const png = drawn?.header.baseline ?? null;
     baseline.hidden = png === null;
