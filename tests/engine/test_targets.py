@@ -164,7 +164,7 @@ def test_a_contrast_of_probabilities_is_their_difference(activation: str) -> Non
     assert torch.allclose(target.score(outputs), p[:, 0] - p[:, 2], rtol=0, atol=1e-15)
     assert target.text == f"{activation} probability of tabby minus {activation} probability of lynx"
     assert target.unit == "probability"
-    assert target.probability(outputs[:1]) == pytest.approx(float(p[0, 0]))
+    assert target.probability(outputs[:1].detach()) == pytest.approx(float(p[0, 0].detach()))
     (gradient,) = torch.autograd.grad(target.score(outputs).sum(), outputs)
     one, other = (
         torch.autograd.grad(Probability(k, activation=activation).score(outputs).sum(), outputs)[0] for k in (0, 2)

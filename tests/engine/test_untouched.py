@@ -237,7 +237,6 @@ WRONG: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "inference inside": (InferenceInside, "inference_mode"),
     "inference around": (InferenceAround, "inference_mode"),
     "constant": (Constant, "no gradient leads"),
-    "one number a picture": (lambda: Wrapped(lambda y: y[:, 0]), r"\(1,\).*\[:, None\]"),
     "a grid": (lambda: Wrapped(lambda y: y[:, :, None, None].expand(-1, -1, 4, 4)), r"\(1, 5, 4, 4\).*mean"),
     "unflattened": (lambda: Wrapped(lambda y: y[:, :, None, None]), r"\(1, 5, 1, 1\).*flatten"),
     "tokens": (lambda: Wrapped(lambda y: y[:, None]), r"\(1, 1, 5\).*token"),

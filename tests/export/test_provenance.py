@@ -280,6 +280,7 @@ def test_the_widgets_maps_carry_the_same_dict() -> None:
     try:
         told = dict(widget.attribution.provenance)
         assert told.keys() == KEYS
-        assert again(told).identical
+        # Several classes in one run, or one: the last digits may differ.
+        assert again(told).same
     finally:
         widget.close()

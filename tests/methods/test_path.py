@@ -362,7 +362,8 @@ def peak(method: Method) -> int:
     ("method", "count"), [(IntegratedGradients, "steps"), (BlurIG, "steps"), (ExpectedGradients, "samples")]
 )
 def test_memory_does_not_depend_on_the_number_of_gradients(method: type[Method], count: str) -> None:
-    few, many = peak(method(**{count: 8})), peak(method(**{count: 512}))
+    # With 16 there is one batch that is full, whether the first one is or not.
+    few, many = peak(method(**{count: 16})), peak(method(**{count: 512}))
     assert many <= 1.1 * few
 
 
