@@ -34,7 +34,7 @@ def demo(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     yield port, process
     process.terminate()
-    process.wait(20)
+    process.wait(60)
 
 
 def wait_for_port(port: int) -> None:

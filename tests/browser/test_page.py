@@ -163,13 +163,19 @@ def test_a_frame_has_room_for_all_of_it(context: BrowserContext, shape: tuple[in
     assert needed <= room, "nothing is scrolled for while everything further is folded"
 
 
-READ = """async () => {
+READ = """async (ends) => {
   const [one] = await navigator.clipboard.read();
   const bitmap = await createImageBitmap(await one.getType("image/png"));
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
   const pen = canvas.getContext("2d");
   pen.drawImage(bitmap, 0, 0);
-  return [bitmap.height, bitmap.width, [...pen.getImageData(0, 0, bitmap.width, bitmap.height).data]];
+  const { data, width, height } = pen.getImageData(0, 0, bitmap.width, bitmap.height);
+  const rows = Array.from({ length: height }, (_, y) => {
+    const seen = new Set();
+    for (let i = 4 * y * width; i < 4 * (y + 1) * width; i += 4) seen.add(data.slice(i, i + 3).join());
+    return ends.every((end) => seen.has(end.join()));
+  });
+  return [height, width, rows.includes(true)];
 }"""
 
 
@@ -179,12 +185,9 @@ def test_the_picture_is_copied_with_its_scale(open_page: Open) -> None:
     widget.sign("signed")
     widget.root.get_by_role("button", name="Copy picture").click()
     widget.root.get_by_role("button", name="Copied").wait_for()
-    height, width, flat = widget.page.evaluate(READ)
-    copied = np.array(flat, np.uint8).reshape(height, width, 4)[..., :3]
     # From one end of the colours to the other, whatever the bar in the widget shows beyond them.
     table = colour_table("signed")
-    ends = [(copied == end).all(axis=-1).any(axis=1) for end in (table[0], table[-1])]
-    assert (ends[0] & ends[1]).any(), "a row that has both ends: the bar"
+    assert widget.page.evaluate(READ, [table[0].tolist(), table[-1].tolist()])[2], "a row that has both ends: the bar"
 
 
 def test_where_the_clipboard_is_closed_the_picture_is_saved(open_page: Open) -> None:
@@ -213,4 +216,4 @@ def test_a_narrow_picture_is_copied_with_room_for_its_words(open_page: Open) -> 
     widget.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     widget.root.get_by_role("button", name="Copy picture").click()
     widget.root.get_by_role("button", name="Copied").wait_for()
-    assert widget.page.evaluate(READ)[1] >= 640
+    assert widget.page.evaluate(READ, [])[1] >= 640
