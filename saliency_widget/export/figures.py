@@ -12,6 +12,7 @@ from saliency_widget.attribution import Attribution
 from saliency_widget.display.words import CAVEAT, one_line, title_words
 from saliency_widget.errors import InputError
 from saliency_widget.export.embedded import KEYWORD, with_texts
+from saliency_widget.export.text import as_markup
 
 DPI = 200
 _MOST_DPI = 1200
@@ -55,8 +56,8 @@ def svg_bytes(attribution: Attribution, **options: Any) -> bytes:
     begin, tag, rest = drawn.partition("<svg ")
     attributes, close, content = rest.partition(">")
     said = (
-        f"\n <title>{_escaped(title_words(attribution))}</title>"
-        f"\n <desc>{_escaped(_description(attribution))}</desc>"
+        f"\n <title>{as_markup(title_words(attribution))}</title>"
+        f"\n <desc>{as_markup(_description(attribution))}</desc>"
         f'\n <metadata id="{KEYWORD}">{inert_json(attribution.provenance)}</metadata>'
     )
     return f'{begin}{tag}role="img" {attributes}{close}{said}{content}'.encode()
@@ -93,7 +94,3 @@ def _saved(attribution: Attribution, options: dict[str, Any], **how: Any) -> byt
 def _description(attribution: Attribution) -> str:
     channels, height, width = attribution.values.shape
     return f"A map of {channels} x {height} x {width} values in {one_line(attribution.unit, 120)}. {CAVEAT}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
