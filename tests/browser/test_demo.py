@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import selectors
 import socket
 import subprocess
 import sys
@@ -25,16 +24,23 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+def demo(tmp_path: Path) -> Iterator[tuple[int, Path]]:
     port = free_port()
     environment = {**os.environ, "HOME": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path / "config")}
     for name in ("RUNTIME", "DATA"):
         environment[f"JUPYTER_{name}_DIR"] = str(tmp_path / name.lower())
     command = [sys.executable, str(ROOT / "tools" / "demo.py"), "--port", str(port), "--browser", "0"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    yield port, process
-    process.terminate()
-    process.wait(60)
+    said = tmp_path / "said"
+    # Into a file: a pipe that nobody reads on fills, and the server would wait for it for ever, also when told to end.
+    with said.open("wb") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as process:
+        try:
+            yield port, said
+        finally:
+            process.terminate()
+            try:
+                process.wait(60)
+            finally:
+                process.kill()
 
 
 def wait_for_port(port: int) -> None:
@@ -48,24 +54,17 @@ def wait_for_port(port: int) -> None:
             time.sleep(0.1)
 
 
-def printed_address(port: int, process: subprocess.Popen[bytes]) -> str:
-    assert process.stdout is not None
-    text = b""
-    with selectors.DefaultSelector() as ready:
-        ready.register(process.stdout, selectors.EVENT_READ)
-        limit = time.monotonic() + 60
-        while time.monotonic() < limit:
-            if ready.select(1):
-                text += os.read(process.stdout.fileno(), 65536)
-            found = re.search(rf"http://(?:localhost|127\.0\.0\.1):{port}/\S*token=\w+".encode(), text)
-            if found:
-                return found.group().decode()
-    raise AssertionError(text.decode())
+def printed_address(port: int, said: Path) -> str:
+    limit = time.monotonic() + 60
+    while time.monotonic() < limit:
+        found = re.search(rf"http://(?:localhost|127\.0\.0\.1):{port}/\S*token=\w+", said.read_text(errors="replace"))
+        if found:
+            return found.group()
+        time.sleep(0.1)
+    raise AssertionError(said.read_text(errors="replace"))
 
 
-def test_the_printed_address_opens_the_quickstart(
-    context: BrowserContext, demo: tuple[int, subprocess.Popen[bytes]]
-) -> None:
+def test_the_printed_address_opens_the_quickstart(context: BrowserContext, demo: tuple[int, Path]) -> None:
     page = context.new_page()
     address = printed_address(*demo)
     # The address is printed a moment before the server listens.
