@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,26 +50,67 @@ def test_a_replaced_map_stays_in_its_slot() -> None:
     assert slots.size == 500
 
 
-def test_credit_is_three_in_flight() -> None:
+def test_two_may_wait_for_their_answer_however_long_it_takes() -> None:
     credit = Credit()
-    for seq in (1, 2, 3):
-        assert credit.may_send(0.0)
-        credit.sent(0.0, seq)
-    assert not credit.may_send(0.1)
-    credit.heard(0.2, 1, visible=True)
-    assert credit.may_send(0.2)
+    for seq in (1, 2):
+        assert credit.may_send(0.4 * seq)
+        credit.sent(0.4 * seq, seq)
+    assert not credit.may_send(0.9)
+    credit.heard(1.0, 1, visible=True)
+    assert credit.may_send(1.0)
+
+
+def test_more_may_wait_while_the_oldest_is_young_and_never_more_than_eight() -> None:
+    credit = Credit()
+    for seq in range(1, 9):
+        assert credit.may_send(seq / 64)
+        credit.sent(seq / 64, seq)
+    assert not credit.may_send(9 / 64)
+    credit.heard(9 / 64, 4, visible=True)
+    assert credit.may_send(10 / 64)
+    assert not credit.may_send(0.25), "the fifth waits for its answer too long by now"
+
+
+@pytest.mark.parametrize("way", [0.05, 0.1, 0.12])
+def test_thirty_a_second_go_out_where_an_answer_takes_a_tenth_of_a_second(way: float) -> None:
+    credit, answers, sent = Credit(), list[tuple[float, int]](), 0
+    for tick in range(90):
+        now = tick / 30
+        for when, seq in [one for one in answers if one[0] <= now]:
+            credit.heard(when, seq, visible=True)
+        answers = [one for one in answers if one[0] > now]
+        if credit.may_send(now):
+            credit.sent(now, tick)
+            answers.append((now + way, tick))
+            sent += 1
+    assert sent == 90
+
+
+def test_where_an_answer_takes_long_nothing_queues() -> None:
+    # Maps are made every 10 ms, and the page needs 200 ms for each.
+    credit, line, free = Credit(), list[tuple[float, int]](), 0.0
+    for tick in range(1000):
+        now = tick / 100
+        for when, seq in [one for one in line if one[0] <= now]:
+            credit.heard(when, seq, visible=True)
+        line = [one for one in line if one[0] > now]
+        if credit.may_send(now):
+            credit.sent(now, tick)
+            free = max(free, now) + 0.2
+            line.append((free, tick))
+        if tick > 300:
+            assert len(line) <= 2
 
 
 def test_a_later_acknowledgement_stands_for_one_that_was_lost_and_an_old_one_for_none() -> None:
     credit = Credit()
-    for seq in (5, 6, 7):
+    for seq in (5, 6):
         credit.sent(0.0, seq)
-    credit.heard(0.1, 4, visible=True)
-    assert not credit.may_send(0.1)
-    credit.heard(0.1, 7, visible=True)
-    for seq in (8, 9):
-        credit.sent(0.1, seq)
-    assert credit.may_send(0.1)
+    credit.heard(0.3, 4, visible=True)
+    assert not credit.may_send(0.3)
+    credit.heard(0.3, 6, visible=True)
+    credit.sent(0.3, 7)
+    assert credit.may_send(0.5)
 
 
 def test_without_acknowledgements_the_stream_slows_to_one_a_second_and_never_stops() -> None:
@@ -79,7 +121,7 @@ def test_without_acknowledgements_the_stream_slows_to_one_a_second_and_never_sto
         if credit.may_send(now):
             credit.sent(now, tick)
             sent.append(now)
-    assert sent == [0.0, 1 / 64, 2 / 64, 1 + 2 / 64, 2 + 2 / 64, 3 + 2 / 64, 4 + 2 / 64]
+    assert sent == [*(tick / 64 for tick in range(8)), *(seconds + 7 / 64 for seconds in (1, 2, 3, 4))]
 
 
 def test_nothing_is_sent_while_nobody_looks() -> None:
@@ -104,13 +146,13 @@ def test_of_two_pages_one_that_sees_it_is_enough_whichever_speaks_last() -> None
 
 def test_two_pages_do_not_double_what_is_under_way() -> None:
     credit = Credit()
-    for seq in (1, 2, 3):
+    for seq in (1, 2):
         credit.sent(0.0, seq)
     for page in "ab":
-        credit.heard(0.1, 1, page, visible=True)
-    assert credit.may_send(0.1)
-    credit.sent(0.1, 4)
-    assert not credit.may_send(0.2)
+        credit.heard(0.2, 1, page, visible=True)
+    assert credit.may_send(0.2)
+    credit.sent(0.2, 3)
+    assert not credit.may_send(0.3)
 
 
 def test_what_is_to_be_kept_leaves_last() -> None:
