@@ -10,6 +10,7 @@ import {
   type Channels,
   channelName,
   channelsAt,
+  leftOutWords,
   places,
   precisionWords,
   signWords,
@@ -18,6 +19,8 @@ import {
 
 /** So many channels have a number each; of more it is said how many there are. */
 const CHANNELS = 8;
+/** What is said of a score of more letters than this may need a second line beside a picture of 448 pixels. */
+const LONG = 36;
 
 /** Numbers at the crosshair. Its height depends on the map and never on the place. */
 export function makeReadout(moved: (place: Place) => void, fineAt: (place: Place) => Fine | null) {
@@ -35,12 +38,13 @@ export function makeReadout(moved: (place: Place) => void, fineAt: (place: Place
   let current: Place = { row: 0, column: 0 };
   const pixel = make("span.pixel", { title: "The pixel's colour: red, green, blue, 0 to 255" });
   pixel.append(swatch, pixelOutput);
+  const does = make("p.does", sign);
   const element = make(
     "div.readout",
     { role: "group", "aria-label": "At the crosshair" },
     make("div.place", labelled("Row", rowInput), labelled("Column", columnInput), pixel),
     make("p.value", valueOutput, unit, cell),
-    make("p.does", sign),
+    does,
     make("p", rankOutput),
     channelList,
   );
@@ -118,6 +122,11 @@ export function makeReadout(moved: (place: Place) => void, fineAt: (place: Place
     setText(cell, known ? gridWords(known, at, fine) : "");
     setText(sign, known ? signWords(known, scene, channels, value!) : "");
     setAttribute(sign, "title", sign.textContent || null);
+    setAttribute(
+      does,
+      "data-long",
+      drawn && drawn.names.score.length + leftOutWords(scene.sign).length > LONG,
+    );
     setText(
       rankOutput,
       drawn && rank

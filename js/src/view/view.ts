@@ -118,10 +118,10 @@ function makeView(store: Store, signal: AbortSignal) {
     signal,
   );
   const picture = make("div.picture");
-  picture.append(notices.element, stage.element, bar.element);
-  picture.append(make("p.caveat", CAVEAT), readout.element);
-  picture.append(make("div.place-tools", crosshair, pin, help), pins.element);
-  picture.append(beside.element, strongest.element);
+  const scale = make("div", bar.element, make("p.caveat", CAVEAT));
+  const reading = make("div", readout.element, make("div.place-tools", crosshair, pin, help));
+  reading.append(pins.element, beside.element, strongest.element);
+  picture.append(notices.element, stage.element, make("div.under", scale, reading));
   const choices = make(
     "div.choices",
     subjects.element,

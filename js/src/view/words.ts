@@ -92,8 +92,12 @@ export function signWords(drawn: Drawn, scene: Scene, channels: Channels, value:
   if (sign === 0 && drawn.header.dtype === "int8" && drawn.header.scale > 0)
     return `${subject} changes the ${score} too little for this page to tell which way`;
   if (sign === 0) return `${subject} neither raises nor lowers the ${score}`;
-  const left = value === 0 && leftOut(scene.sign);
-  return `${subject} ${sign > 0 ? "raises" : "lowers"} the ${score}${left ? `: left out of the ${scene.sign} part` : ""}`;
+  return `${subject} ${sign > 0 ? "raises" : "lowers"} the ${score}${value === 0 ? leftOutWords(scene.sign) : ""}`;
+}
+
+/** What is added of a pixel that the sign on display leaves out. */
+export function leftOutWords(sign: Scene["sign"]): string {
+  return leftOut(sign) ? `: left out of the ${sign} part` : "";
 }
 
 /**
