@@ -56,12 +56,12 @@ TRAINING_MODE = (
 
 @dataclass(frozen=True)
 class ClassScore:
-    """What a model says of one class."""
+    """What a model says of one class; ``probability`` is None of a regression, whose outputs are none."""
 
     index: int
     label: str
     score: float
-    probability: float
+    probability: float | None
 
 
 class LayerChoice(NamedTuple):
@@ -138,8 +138,10 @@ class Explainer:
         :attr:`~saliency_widget.targets.Scene.kind`.
     labels : tuple of str
         Names of the classes; empty where there are none.
+    probability_kind : str
+        What makes probabilities of the outputs: "softmax", "sigmoid", or "" where nothing does, as of a regression.
     prediction : tuple of ClassScore
-        The most probable classes, best first.
+        The most probable classes, best first; of a regression those of the largest outputs.
     weights : hashable
         What the weights came to when that was predicted; None where they are not watched.
     notes : tuple of str
@@ -173,8 +175,7 @@ class Explainer:
             self._check_inside()
         self.classes = int(self.outputs.shape[1])
         self.labels: tuple[str, ...] = self._labels_of(self.classes) if self.classes else self.scene.labels
-        self._activation = activation_of(self.shadow.model, self.classes)
-        self.probability_kind = "softmax" if self._activation == "softmax" else "sigmoid"
+        self.probability_kind = activation_of(self.shadow.model, self.classes)
         self._rank()
         training = (TRAINING_MODE,) if self.shadow.was_training else ()
         self.notes: tuple[str, ...] = (*training, *self.prepared.doubts)
@@ -216,14 +217,31 @@ class Explainer:
         return known if not found and len(known) == classes else found
 
     def _rank(self) -> None:
-        by_itself = self.probability_kind == "sigmoid"
-        probabilities = self.outputs.sigmoid() if by_itself else self.outputs.softmax(dim=1)
-        self.probabilities = probabilities[0]
+        made = {"softmax": lambda: self.outputs.softmax(dim=1), "sigmoid": self.outputs.sigmoid}
+        probabilities = made[self.probability_kind]()[0] if self.probability_kind else None
+        self.probabilities: Tensor | None = probabilities
         self.prediction = tuple(self.class_score(index) for index in self.most_probable(TOP))
 
     def most_probable(self, count: int) -> tuple[int, ...]:
         """So many classes, best first."""
         return tuple(torch.argsort(self.outputs[0], descending=True, stable=True)[:count].tolist())
+
+    def likely(self, count: int = TOP) -> tuple[Target, ...]:
+        """So many targets that are probably wanted, resolved: the most probable classes, the largest segments, or the
+        most probable boxes."""
+        if self.scene.kind == "detection":
+            return tuple(box.target for box in self.scene.boxes[:count])
+        if self.scene.kind == "segmentation":
+            return tuple(Segment(index).locate(self.scene) for index in self.areas[:count])
+        return tuple(self.resolve(index) for index in self.most_probable(count))
+
+    @property
+    def areas(self) -> tuple[int, ...]:
+        """The classes that a segmentation sees, the largest first; none where its output is not a number."""
+        try:
+            return tuple(self.scene.areas) if self.scene.kind == "segmentation" else ()
+        except InputError:
+            return ()
 
     @cached_property
     def _image_facts(self) -> dict[str, Any]:
@@ -264,7 +282,8 @@ class Explainer:
 
     def class_score(self, index: int) -> ClassScore:
         """What the model says of one class."""
-        return ClassScore(index, self.label(index), float(self.outputs[0, index]), float(self.probabilities[index]))
+        probability = None if self.probabilities is None else float(self.probabilities[index])
+        return ClassScore(index, self.label(index), float(self.outputs[0, index]), probability)
 
     def label(self, index: int) -> str:
         """Name of a class; "class 17" where it has none."""
@@ -284,7 +303,7 @@ class Explainer:
         if wanted.of_classes and self._no_classes is not None:
             wanted = self._of_place(wanted, self._no_classes)
         if wanted.of_classes:
-            if getattr(wanted, "activation", "") is None and self._activation == "sigmoid":
+            if getattr(wanted, "activation", "") is None and self.probability_kind == "sigmoid":
                 stated: Any = {"activation": "sigmoid"}
                 wanted = replace(wanted, **stated)
             return wanted.resolve(self.labels, self.classes, self.outputs)
@@ -481,10 +500,10 @@ class Explainer:
 
     def _probability(self, target: Target, outputs: Tensor) -> float | None:
         """The probability of the target's class, made as the model means its outputs."""
-        if target.of_classes and not self._activation:
+        if target.of_classes and not self.probability_kind:
             return None
         own = getattr(target, "activation", None)
-        if target.of_classes and target.index is not None and own is None and self._activation == "sigmoid":
+        if target.of_classes and target.index is not None and own is None and self.probability_kind == "sigmoid":
             return float(outputs[0, target.index].sigmoid())
         return target.probability(outputs)
 

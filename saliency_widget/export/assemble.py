@@ -131,6 +131,7 @@ def _choices(header: Mapping[str, Any]) -> dict[str, Any]:
         "class_index": index,
         "versus": other,
         "score": header["target"]["kind"],
+        "place": header["target"]["place"],
         "method": header["method"]["name"],
         "parameters": header["method"]["parameters"],
     }
@@ -157,6 +158,7 @@ def _is_of(header: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
         and header["method"]["name"] == wanted["method"]
         and header["method"]["parameters"] == wanted["parameters"]
         and all(header["target"][name] == wanted["target"][name] for name in ("kind", "index", "other"))
+        and header["target"]["place"] == wanted["target"].get("place", [])
     )
 
 

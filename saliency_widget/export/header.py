@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,8 @@ class Facts:
         Which of the models and pictures.
     parameters
         Those of the method, plain values.
-    kind, other, other_label
-        Of the score; the class that is taken off, where there is one.
+    kind, other, other_label, place
+        Of the score; the class that is taken off, where there is one; where it is of.
     seconds
         Of work.
     done, total, final
@@ -45,6 +45,7 @@ class Facts:
     kind: str = "logit"
     other: int | None = None
     other_label: str | None = None
+    place: Sequence[float] = ()
     seconds: float | None = None
     done: int = 1
     total: int = 1
@@ -70,6 +71,7 @@ def describe_map(attribution: Attribution, packed: Packed | Kept, facts: Facts) 
             "other": facts.other,
             "label": attribution.target.label,
             "other_label": facts.other_label,
+            "place": list(facts.place),
             "text": attribution.target.text,
         },
         "shape": list(packed.shape),

@@ -6,6 +6,7 @@ from saliency_widget.targets.contrast import Contrast
 from saliency_widget.targets.detection import Detection
 from saliency_widget.targets.kinds import KINDS, as_target, target_of_kind
 from saliency_widget.targets.located import Located
+from saliency_widget.targets.places import PLACED, at_place
 from saliency_widget.targets.scene import Box, Scene
 from saliency_widget.targets.score import Score
 from saliency_widget.targets.segmentation import Pixel, Region, Segment
@@ -13,6 +14,7 @@ from saliency_widget.targets.similarity import Similarity
 
 __all__ = [
     "KINDS",
+    "PLACED",
     "Box",
     "ClassTarget",
     "Contrast",
@@ -30,5 +32,6 @@ __all__ = [
     "Similarity",
     "Target",
     "as_target",
+    "at_place",
     "target_of_kind",
 ]

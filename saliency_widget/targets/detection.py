@@ -89,6 +89,12 @@ class Detection(Located):
         return f"{self.kind}/{self.which}/{self._where}"
 
     @property
+    def place(self) -> tuple[float, ...]:
+        """The number of the query or of the anchor, the region, or (row, column)."""
+        number = self.anchor if self.query is None else self.query
+        return (self.region or self.at or ()) if number is None else (number,)
+
+    @property
     def text(self) -> str:
         """The target in words: "logit of dog of query 17"."""
         what = "the most probable box" if self.which is None else f"logit of {words(self.which, self.label)}"

@@ -59,6 +59,11 @@ class Located(Target):
         """Whether the place is settled, see :meth:`locate`."""
         return bool(getattr(self, "_settled", False))
 
+    @property
+    def place(self) -> tuple[float, ...]:
+        """Where it is, in numbers that :func:`~saliency_widget.targets.at_place` takes; () is nowhere in particular."""
+        return ()
+
     @abstractmethod
     def locate(self: L, scene: Scene) -> L:
         """Bind the target to a class and a place of this picture.

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import torch
 from torch import Tensor
 
+from saliency_widget.errors import InputError
 from saliency_widget.models.detectors import Rectangle
+from saliency_widget.targets.reading import upsampled
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +93,29 @@ class Scene:
     def kind(self) -> str:
         """What the model does: "segmentation", "detection", or "" where it gives no scores of places."""
         return "segmentation" if self.grid is not None else "detection" if self.place else ""
+
+    @cached_property
+    def predicted(self) -> npt.NDArray[np.int32]:
+        """(H, W): of a segmentation the class of each pixel; -1 where a model with one class says no.
+
+        Raises
+        ------
+        InputError
+            The output holds NaN, or is of no segmentation.
+        """
+        if self.grid is None:
+            raise InputError("target", None, "means a predicted class, and this model gives no scores of pixels", "")
+        logits = upsampled(self.grid[None].double(), self.height, self.width)[0]
+        if bool(torch.isnan(logits).any()):
+            raise InputError(
+                "target", None, "means a predicted class, but the model's output holds NaN", "Give a class and a place."
+            )
+        found = logits.argmax(dim=0) if len(logits) > 1 else (logits[0] > 0).long() - 1
+        return np.asarray(found.cpu().numpy(), dtype=np.int32)
+
+    @cached_property
+    def areas(self) -> dict[int, int]:
+        """Pixels of each class that a segmentation predicts somewhere, the largest first."""
+        predicted = self.predicted
+        counts = np.bincount(predicted[predicted >= 0], minlength=self.classes)
+        return {int(k): int(counts[k]) for k in np.argsort(-counts, kind="stable") if counts[k]}

@@ -14,7 +14,7 @@ from torch import Tensor
 from saliency_widget.errors import InputError, ModelError
 from saliency_widget.targets.base import find_class, words
 from saliency_widget.targets.located import Located, needs
-from saliency_widget.targets.reading import grid_in, share_of_cells, upsampled
+from saliency_widget.targets.reading import grid_in, share_of_cells
 from saliency_widget.targets.scene import Scene
 
 _BACKGROUND = ("__background__", "background", "unlabeled", "unlabelled")
@@ -121,6 +121,11 @@ class Pixel(OfPixels):
         return f"{self.kind}/{self.which}/{self.row},{self.column}"
 
     @property
+    def place(self) -> tuple[float, ...]:
+        """(row, column)."""
+        return self.row, self.column
+
+    @property
     def text(self) -> str:
         """The target in words: "logit of cat at row 30, column 41"."""
         return f"logit of {words(self.which, self.label)} at row {self.row}, column {self.column}"
@@ -168,6 +173,11 @@ class Region(OfPixels):
         """Short text that tells this target from every other of the same model."""
         place = f"{self.mask.digest:08x}" if isinstance(self.mask, Mask) else ",".join(map(str, self.mask))
         return f"{self.kind}/{self.which}/{place}"
+
+    @property
+    def place(self) -> tuple[float, ...]:
+        """(top, left, bottom, right), or of another shape than a rectangle the number that tells its mask."""
+        return (self.mask.digest,) if isinstance(self.mask, Mask) else self.mask
 
     @property
     def text(self) -> str:
@@ -237,41 +247,26 @@ class Segment(OfPixels):
         """Bind it to a class and its mask; see :meth:`Located.locate`."""
         if scene.grid is None:
             raise needs("a score for each pixel", scene, self)
-        predicted = _predicted(scene)
-        areas = np.bincount(predicted[predicted >= 0].ravel(), minlength=scene.classes)
+        areas = scene.areas
         if self.which is None:
-            order = [int(k) for k in np.argsort(-areas, kind="stable") if areas[k]]
+            order = list(areas)
             named = [k for k in order if k >= len(scene.labels) or scene.labels[k].lower() not in _BACKGROUND]
             if not order:
                 raise InputError("target", None, "means the class that is seen, and none is", "Give Pixel or Region.")
             index = (named or order)[0]
         else:
             index = find_class(self.which, scene.labels, scene.classes, None)
-        if not areas[index]:
-            seen = [
-                words(k, scene.labels[k] if k < len(scene.labels) else None) for k in np.argsort(-areas) if areas[k]
-            ]
+        if index not in areas:
+            seen = [words(k, scene.labels[k] if k < len(scene.labels) else None) for k in areas]
             raise InputError(
                 "target",
                 self.which,
                 "is predicted nowhere in this picture, so that it has no mask",
                 f"Predicted are {', '.join(seen[:5]) or 'none'}; or give Pixel or Region.",
             )
-        bound = self._over(predicted == index, index, scene)
+        bound = self._over(scene.predicted == index, index, scene)
         assert isinstance(bound, Segment)
         return bound
-
-
-def _predicted(scene: Scene) -> npt.NDArray[np.int64]:
-    """(H, W): the class of each pixel; -1 where a model with one class says no."""
-    assert scene.grid is not None
-    logits = upsampled(scene.grid[None].double(), scene.height, scene.width)[0]
-    if bool(torch.isnan(logits).any()):
-        raise InputError(
-            "target", None, "means a predicted class, but the model's output holds NaN", "Give a class and a place."
-        )
-    found = logits.argmax(dim=0) if len(logits) > 1 else (logits[0] > 0).long() - 1
-    return np.asarray(found.cpu().numpy(), dtype=np.int64)
 
 
 def _class_over(which: int | str | None, mask: npt.NDArray[np.bool_], scene: Scene) -> int:
@@ -279,7 +274,7 @@ def _class_over(which: int | str | None, mask: npt.NDArray[np.bool_], scene: Sce
         return find_class(which, scene.labels, scene.classes, None)
     if scene.classes == 1:
         return 0
-    return int(np.bincount(_predicted(scene)[mask]).argmax())
+    return int(np.bincount(scene.predicted[mask]).argmax())
 
 
 def _region(mask: Any) -> Mask | tuple[int, int, int, int]:

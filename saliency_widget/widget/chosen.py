@@ -60,7 +60,7 @@ class Chosen(Orders):
                 except InputError as error:
                     raise t.TraitError(str(error)) from error
             try:
-                self._order_of_choices(self._choices_with(name, value))
+                self._order_of_choices(self._choices_with(name, value), (name,))
             except InputError as error:
                 raise t.TraitError(str(error)) from error
             return value
@@ -81,7 +81,7 @@ class Chosen(Orders):
                 return
             name = "parameters" if "parameters" in names else names[0]
             try:
-                order = self._order_of_choices(self._choices_with(name, getattr(self, name)))
+                order = self._order_of_choices(self._choices_with(name, getattr(self, name)), names)
             except InputError:
                 # Each fitted when it was set, and all together do not.
                 self._mirror_shown()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import traitlets as t
 from saliency_widget.errors import InputError, SaliencyError
 from saliency_widget.methods.base import Method
 from saliency_widget.methods.plain import plain_parameters
+from saliency_widget.targets import PLACED, Segment
 from saliency_widget.widget.looks import as_input_error
 from saliency_widget.widget.session import Order
 from saliency_widget.widget.traits import CHOICES, VIEW, Traits
@@ -77,11 +78,23 @@ class Orders(Traits):
         if wished.get("method", choices["method"]) != choices["method"]:
             # Those of the method before are none of this one.
             choices["parameters"] = None
-        return self._order_of_choices({**choices, **wished})
+        return self._order_of_choices({**choices, **wished}, wished)
 
-    def _order_of_choices(self, choices: Mapping[str, Any]) -> Order:
+    def _order_of_choices(self, choices: Mapping[str, Any], changed: Collection[str]) -> Order:
+        """What choices come to of which some were made now; the others give way where they do not belong to them."""
         index, other = (None if choices[name] == -1 else choices[name] for name in ("class_index", "versus"))
-        target = {"kind": choices["score"], "index": index, "other": other}
+        said = {"class_index": ("index", index), "versus": ("other", other), "score": ("kind", choices["score"])}
+        said["place"] = ("place", choices["place"])
+        left: Collection[str] = ()
+        if {"model_index", "image_index"}.intersection(changed):
+            there = self._explainer_at(choices["model_index"], choices["image_index"])
+            if there.scene.kind or choices["score"] in PLACED:
+                left = said
+        elif "place" in changed:
+            left = ("class_index", "score")
+        elif "score" in changed and choices["score"] == Segment.kind:
+            said["place"] = ("place", [])
+        target = dict(one for name, one in said.items() if name in changed or name not in left)
         return self._order_of(
             {
                 "model": choices["model_index"],
@@ -93,12 +106,13 @@ class Orders(Traits):
         )
 
     def _order_of(self, want: Mapping[str, Any], req: str | None = None, now: Wanted | None = None) -> Order:
-        filled = fill(want, now or self._now())
-        explainer = self._explainer_at(filled["model"], filled["image"])
+        now = now or self._now()
+        explainer = self._explainer_at(want.get("model", now.model), want.get("image", now.image))
+        filled = fill(want, now, explainer.scene.kind)
         method = method_of(filled["method"], filled["parameters"], self._methods)
         shown = [self._orders[self.shown]] if self.shown in self._orders else []
         known = [one.target for one in (*shown, *reversed(self._orders.values()))]
-        target = target_of(filled["target"], known)
+        target = target_of(filled["target"], known, explainer.scene)
         place = self._subjects.place(explainer)
         earlier = self._orders.get(key_for(place.prefix, method, target))
         if earlier is not None:

@@ -176,6 +176,9 @@ def _targets(widget: SaliencyWidget, explainer: Explainer, classes: Any) -> list
     kind = now.kind if now.kind in KINDS else "logit"
     classes = _listed(classes)
     if _is_whole(classes):
+        if explainer.scene.kind and classes >= 1:
+            # Boxes, or segments: however many there are.
+            return list(explainer.likely(classes))
         if not 1 <= classes <= explainer.classes:
             remedy = f"Give 1 to {explainer.classes}, or a list of classes."
             raise InputError("classes", classes, "is out of range", remedy)

@@ -14,7 +14,7 @@ from saliency_widget.attribution import Attribution
 from saliency_widget.display.encode import Packed
 from saliency_widget.export.header import Facts, describe_map
 from saliency_widget.methods.plain import plain_parameters
-from saliency_widget.widget.wants import kind_of
+from saliency_widget.widget.wants import kind_of, place_of
 
 if TYPE_CHECKING:
     from saliency_widget.explainer import Step
@@ -35,6 +35,7 @@ def facts_of(order: Order, step: Step, place: Place, baseline: str | None) -> Fa
         kind=kind,
         other=other,
         other_label=getattr(order.target, "other_label", None),
+        place=place_of(order.target),
         seconds=step.seconds,
         done=step.done,
         total=step.total,
@@ -53,6 +54,7 @@ def facts_in(header: Mapping[str, Any]) -> Facts:
         kind=target["kind"],
         other=target["other"],
         other_label=target["other_label"],
+        place=target["place"],
         **{name: header[name] for name in same},
     )
 

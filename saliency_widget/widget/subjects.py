@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from saliency_widget.explainer import Explainer
 
 _LONGEST_ORIGINAL = 2048
+_MOST_AREAS = 64
+# A detector with queries says something of each of them, and most of it is that nothing is there.
+_MOST_BOXES = 100
+_LEAST = 0.05
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ class Subjects:
             "picture": {"height": height, "width": width},
             "original": self._geometry.get(id(explainer)),
             "channels": list(prepared.channels),
-            "classes": explainer.classes,
+            "classes": explainer.classes or explainer.scene.choices,
             "prediction": [
                 {
                     "index": one.index,
@@ -165,6 +169,7 @@ class Subjects:
                 for one in explainer.prediction
             ],
             "probability": explainer.probability_kind,
+            "scene": _scene(explainer),
             "preprocess": prepared.source,
             "score_kind": "logit",
             "labels": self._names.index(explainer.labels),
@@ -172,6 +177,36 @@ class Subjects:
             # Each stands on a line of its own.
             "notes": [note[:1].upper() + note[1:] for note in explainer.notes],
         }
+
+
+def _scene(explainer: Explainer) -> dict[str, Any] | None:
+    """What can be pointed at, where the model gives no score of the whole picture; places are in pixels of that."""
+    scene = explainer.scene
+    if not scene.kind:
+        return None
+    pixels = scene.height * scene.width
+    return {
+        "kind": scene.kind,
+        "height": scene.height,
+        "width": scene.width,
+        # Of a segmentation, the largest first.
+        "areas": [
+            {"index": index, "label": explainer.label(index), "share": scene.areas[index] / pixels}
+            for index in explainer.areas[:_MOST_AREAS]
+        ],
+        # Of a detection, most probable first.
+        "boxes": [
+            {
+                "place": list(box.target.place),
+                "index": box.index,
+                "label": box.label,
+                "probability": plain(box.probability),
+                "box": [round(float(edge), 2) for edge in box.box],
+            }
+            for box in scene.boxes[:_MOST_BOXES]
+            if box.probability >= _LEAST
+        ],
+    }
 
 
 def _are(count: int) -> str:

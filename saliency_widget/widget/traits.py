@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from saliency_widget.widget.session import Order, Session
     from saliency_widget.widget.subjects import Subjects
 
-CHOICES = ("model_index", "image_index", "class_index", "versus", "score", "method", "parameters")
+CHOICES = ("model_index", "image_index", "class_index", "versus", "score", "place", "method", "parameters")
 VIEW = (*CHOICES, *LOOKS, "panels")
 
 
@@ -56,6 +56,9 @@ class Traits(Looks):
     class_index = t.Int(-1, help="Which class; -1 where the target is not one class.").tag(sync=True)
     versus = t.Int(-1, help="The class whose score is taken off; -1 is none.").tag(sync=True)
     score = t.Unicode("logit", help="Which kind of score.").tag(sync=True)
+    place: t.List[Any] = t.List(default_value=[], help="Where the score is of, in pixels of the picture.").tag(
+        sync=True
+    )
     method = t.Unicode("gradient", help="Name of the method.").tag(sync=True)
     parameters = t.Dict(help="The parameters of the method, by name.").tag(sync=True)
     panels: t.List[Any] = t.List(default_value=[], help="What stands beside the map on display.").tag(sync=True)

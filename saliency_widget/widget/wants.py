@@ -10,7 +10,7 @@ from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Method, as_method
 from saliency_widget.methods.controls import method_from_plain
 from saliency_widget.methods.plain import key_of, plain_parameters
-from saliency_widget.targets import Contrast, Target, target_of_kind
+from saliency_widget.targets import KINDS, PLACED, Contrast, Located, Scene, Target, at_place, target_of_kind
 from saliency_widget.widget.protocol import is_whole
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from saliency_widget.widget.subjects import Subjects
 
 _LONGEST_NAME = 200
+# What is asked for first, by what the model does.
+_USUAL = {"": "logit", "segmentation": "segment logit", "detection": "box logit"}
 # What two classes are compared by. For a softmax the difference of the log-probabilities is that of the logits, and
 # is shown as that.
 _COMPARED = ("logit", "log-probability", "contrast", "probability")
@@ -34,6 +36,7 @@ class Wanted:
     kind: str
     index: int
     other: int
+    place: tuple[float, ...] = ()
 
     @property
     def choices(self) -> dict[str, Any]:
@@ -44,6 +47,7 @@ class Wanted:
             "class_index": self.index,
             "versus": self.other,
             "score": self.kind,
+            "place": list(self.place),
             "method": self.method,
             "parameters": dict(self.parameters),
         }
@@ -57,7 +61,12 @@ class Wanted:
             "image": self.image,
             "method": self.method,
             "parameters": dict(self.parameters),
-            "target": {"kind": self.kind, "index": index, "other": other},
+            "target": {
+                "kind": self.kind,
+                "index": index,
+                "other": other,
+                **({"place": list(self.place)} if self.place else {}),
+            },
         }
 
 
@@ -74,7 +83,13 @@ def wanted_of(order: Order, subjects: Subjects) -> Wanted:
         kind,
         index,
         -1 if other is None else other,
+        place_of(order.target),
     )
+
+
+def place_of(target: Target) -> tuple[float, ...]:
+    """Where the score is of; () where it is of the picture as a whole, or of no place in particular."""
+    return target.place if isinstance(target, Located) else ()
 
 
 def kind_of(target: Target) -> tuple[str, int | None]:
@@ -84,12 +99,30 @@ def kind_of(target: Target) -> tuple[str, int | None]:
     return target.kind, None
 
 
-def fill(raw: Mapping[str, Any], now: Wanted) -> dict[str, Any]:
-    """Complete a want by what is looked at now; see the fields of :attr:`Wanted.plain`."""
+def fill(raw: Mapping[str, Any], now: Wanted, scene: str = "") -> dict[str, Any]:
+    """Complete a want by what is looked at now; see the fields of :attr:`Wanted.plain`.
+
+    Parameters
+    ----------
+    raw
+        Some of it.
+    now
+        What is looked at.
+    scene
+        What the model does that is wanted: see :attr:`Scene.kind`.
+    """
     target = raw.get("target")
     target = target if isinstance(target, Mapping) else {}
     given = now.plain
-    own = given["target"]
+    own = {"place": [], **given["target"]}
+    moved = any(raw.get(name, given[name]) != given[name] for name in ("model", "image"))
+    fits = PLACED.get(own["kind"], "") == scene
+    if (own["kind"] in KINDS or own["kind"] in PLACED) and (not fits or (moved and scene)):
+        # Another picture has other boxes and other segments: it is asked for its own.
+        own = {"kind": _USUAL[scene], "index": None, "other": None, "place": []}
+    if "place" in target:
+        # As by a click: what is predicted there, and the kind of score that such a place has.
+        own = {**own, "index": None, "kind": None if scene else own["kind"]}
     method = raw.get("method", given["method"])
     kind = target.get("kind", own["kind"])
     return {
@@ -101,6 +134,7 @@ def fill(raw: Mapping[str, Any], now: Wanted) -> dict[str, Any]:
             "kind": kind,
             "index": target.get("index", own["index"]),
             "other": target.get("other", own["other"] if kind in _COMPARED else None),
+            "place": target.get("place", own["place"]),
         },
     }
 
@@ -137,8 +171,8 @@ def method_of(name: Any, parameters: Any, known: Mapping[str, Method]) -> Method
     return method_from_plain(name, parameters, like)
 
 
-def target_of(raw: Mapping[str, Any], known: Iterable[Target]) -> Target:
-    """The score that ``raw`` names by kind, index and other; not resolved.
+def target_of(raw: Mapping[str, Any], known: Iterable[Target], scene: Scene) -> Target:
+    """The score that ``raw`` names by kind, index, other and place; not resolved.
 
     Parameters
     ----------
@@ -147,13 +181,20 @@ def target_of(raw: Mapping[str, Any], known: Iterable[Target]) -> Target:
     known
         Targets that were looked at, latest first: what they hold beside their class is kept, and a score that is not of
         one class can be had again.
+    scene
+        What the model says of the places of the picture.
 
     Raises
     ------
     InputError
-        There is no such kind of score, or the index is none.
+        There is no such kind of score, or the index is none, or the place.
     """
-    kind, index, other = raw["kind"], raw["index"], raw["other"]
+    kind, index, other, place = raw["kind"], raw["index"], raw["other"], raw["place"]
+    known = list(known)
+    if scene.kind and (kind in (None, "logit") or (isinstance(kind, str) and kind in PLACED)):
+        return _placed(kind, index, other, place, known, scene)
+    if place not in ([], ()):
+        raise InputError("place", place, "is none: this model scores the picture as a whole", "Give [].")
     if index is None:
         for target in known:
             if target.kind == kind and target.index is None:
@@ -176,6 +217,19 @@ def target_of(raw: Mapping[str, Any], known: Iterable[Target]) -> Target:
         return Contrast(index, other, of="probability" if kind == "probability" else "logit")
     like = next((target for target in known if target.kind == kind and target.index is not None), None)
     return target_of_kind("logit" if kind == "contrast" else kind, index, like)
+
+
+def _placed(kind: str | None, index: Any, other: Any, place: Any, known: Iterable[Target], scene: Scene) -> Target:
+    if other is not None:
+        raise InputError("versus", other, "cannot be taken off the score of a place", "Give -1, which is none.")
+    if index is not None and not is_whole(index):
+        raise InputError("index", index, "is no class index", "Give a whole number from 0, or -1 for the predicted one.")
+    target = at_place(place, index, scene, known)
+    if kind in PLACED and kind != target.kind:
+        raise InputError(
+            "score", kind, f"is not that of place={list(place)}", f"It is {target.kind!r} there; set the place instead."
+        )
+    return target
 
 
 def key_for(place: str, method: Method, target: Target) -> str:

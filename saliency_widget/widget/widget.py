@@ -80,7 +80,7 @@ class SaliencyWidget(Answering):
     Notes
     -----
     Every choice is a trait, which can be set, observed and linked: what is looked at (``model_index``, ``image_index``,
-    ``class_index``, ``versus``, ``score``, ``method``, ``parameters``), how (``look``, ``sign``, ``reduction``,
+    ``class_index``, ``versus``, ``score``, ``place``, ``method``, ``parameters``), how (``look``, ``sign``, ``reduction``,
     ``threshold``, ``clip``, ``colormap``, ``opacity``, ``photo``, ``cells``, ``frame``, ``viewport``, ``scale``,
     ``level``, ``pins``), and beside what (``panels``). A choice whose map is not there is computed, and then shown.
 
@@ -170,7 +170,7 @@ class SaliencyWidget(Answering):
         if not isinstance(kwargs.get("layout"), Layout):
             self._own_layout = self.layout
         explainer = first.explainer
-        likely = [self._order(explainer.resolve(one.index), first.method, explainer) for one in explainer.prediction]
+        likely = [self._order(target, first.method, explainer) for target in explainer.likely()]
         self._likely = frozenset(order.key for order in likely)
         ahead = {order.key: order for order in (*others, *likely) if order.key != first.key}
         # Together, so that a method whose passes serve all classes computes them in one run.

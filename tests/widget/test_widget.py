@@ -572,7 +572,8 @@ def test_a_score_of_a_model_that_has_no_classes(make: Any, picture: Any) -> None
     assert widget.attribution.target.text == "mean of cat"
     assert widget.attribution.probability is None
     assert widget._info["subjects"][0]["prediction"] == []
-    assert widget._info["subjects"][0]["classes"] == 0
+    # Of its pixels, which a click and a search may choose.
+    assert widget._info["subjects"][0]["classes"] == 7
     assert widget.target is score
     plain = sw.explain(model, picture, target=score, preprocess="none", inputs={"scale": torch.tensor([1.0])})
     np.testing.assert_allclose(widget.attribution.values, 2 * plain.values, rtol=1e-5, atol=1e-9)
