@@ -77,7 +77,7 @@ export function wanted(index: number, more: Record<string, unknown> = {}) {
     image: 0,
     method: "gradient",
     parameters: {},
-    target: { kind: "logit", index, other: null },
+    target: { kind: "logit", index, other: null, place: [] as readonly number[] },
     ...more,
   };
 }

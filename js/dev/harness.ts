@@ -134,6 +134,44 @@ const METHODS = [
   },
 ];
 
+/** What a model without classes can be asked about. */
+const SPOTS = query.get("spots");
+const BOXES = [
+  [0.93, 282, 0.1, 0.12, 0.95, 0.85],
+  [0.81, 285, 0.18, 0.3, 0.5, 0.66],
+  [0.64, 281, 0.55, 0.02, 0.98, 0.3],
+  [0.12, 287, 0.6, 0.7, 0.9, 0.98],
+].map(([probability, index, ...edges], i) => ({
+  probability,
+  index,
+  label: NAMES[index!],
+  place: [i],
+  box: edges.map((edge) => Math.round(edge * SIDE)),
+}));
+const SCENES: Record<string, object> = {
+  detection: { boxes: BOXES },
+  segmentation: {
+    areas: [282, 285, 281].map((index, i) => ({ index, label: NAMES[index], share: [0.52, 0.31, 0.17][i] })),
+  },
+};
+const scene = SPOTS ? { kind: SPOTS, height: SIDE, width: SIDE, ...SCENES[SPOTS] } : null;
+const PLACE = numbersIn("place")[0] ?? (SPOTS === "detection" ? [0] : []);
+
+function placed(index: number, place: readonly number[]) {
+  const name = labels[index]!;
+  const kind = SPOTS === "detection" ? "box" : ["segment", "mask", "pixel", "", "region"][place.length];
+  const where =
+    place.length === 2
+      ? `at row ${place[0]}, column ${place[1]}`
+      : SPOTS === "detection"
+        ? `of query ${place}`
+        : place.length === 4
+          ? `over ${place}`
+          : "over its mask";
+  const text = `logit of ${name} ${where}`;
+  return { kind: `${kind} logit`, index, other: null, place, label: name, other_label: null, text };
+}
+
 const given = globalThis as { photo?: number[]; theModel?: FakeModel };
 const labels = Array.from({ length: 1000 }, (_, i) => NAMES[i] ?? `thing number ${i}`);
 const probable = [282, 285, 281, 287, 292];
@@ -147,7 +185,8 @@ const model = new FakeModel(
       picture: { height: SIDE, width: SIDE },
       channels: ["R", "G", "B"],
       classes: 1000,
-      prediction: probable.map((index, i) => ({
+      scene,
+      prediction: (scene ? [] : probable).map((index, i) => ({
         index,
         label: labels[index],
         score: 7 - i,
@@ -196,6 +235,7 @@ const model = new FakeModel(
     scale: query.get("scale") ?? "own",
     level: Number(query.get("level") ?? 0),
     pins: numbersIn("pins"),
+    box_threshold: Number(query.get("least") ?? 0.5),
     panels,
   }),
 );
@@ -227,15 +267,19 @@ if (kind !== "empty") {
   if (kind === "zero") values.fill(0);
   if (kind === "nan") values.fill(Number.NaN);
   if (kind === "missing") values.fill(Number.NaN, 5000, 5400);
-  hold(282, values);
-  if (kind !== "zero" && kind !== "nan") hold(285);
+  hold(282, values, scene ? { target: placed(282, PLACE) } : {});
+  if (kind !== "zero" && kind !== "nan") {
+    const place = SPOTS === "detection" ? [1] : [];
+    const other = { key: "gradient/285", target: placed(285, place) };
+    hold(285, undefined, scene ? other : {});
+  }
 }
 
 let running: ReturnType<typeof setTimeout> | undefined;
 model.kernel = (message) => {
   const { req, want } = message as {
     req: string;
-    want: { method: string; parameters: object; target: { index: number } };
+    want: { method: string; parameters: object; target: { index: number | null; place: number[] } };
   };
   if (message.kind === "tile") setTimeout(() => sendTile(message), 30);
   if (kind === "silent") return;
@@ -245,7 +289,8 @@ model.kernel = (message) => {
   }
   if (message.kind !== "request") return;
   setTimeout(() => model.reply({ kind: "accepted", req }), 20);
-  const { index } = want.target;
+  const { place } = want.target;
+  const index = want.target.index ?? 285;
   running = setTimeout(
     () => {
       const calls = Array.from(
@@ -261,7 +306,9 @@ model.kernel = (message) => {
         const { method, parameters } = want;
         const label = METHODS.find((one) => one.name === method)?.label ?? method;
         const shape = method === "grad-cam" ? ([1, 7, 7] as const) : SHAPE;
-        const more = { key: `${method}/logit/${index}`, method: { name: method, label, parameters } };
+        const target = scene ? { target: placed(index, place) } : {};
+        const key0 = `${method}/logit/${index}${scene ? `/${place}` : ""}`;
+        const more = { key: key0, method: { name: method, label, parameters }, ...target };
         const seed = index + (method === "smoothgrad" ? 0 : method === "gradient" ? 0 : 1000);
         const values = gradientMap(shape, seed);
         if (method === "smoothgrad")

@@ -57,7 +57,7 @@ const last = () => asked().at(-1)!;
 
 describe("a want", () => {
   it("is the same whatever the order of its parameters, and another with another value", () => {
-    const target = { kind: "logit", index: 1, other: null };
+    const target = { kind: "logit", index: 1, other: null, place: [] };
     const want = { model: 0, image: 0, method: "m", parameters: { a: 1, b: [1, 2] }, target };
     expect(same(want, { ...want, parameters: { b: [1, 2], a: 1 } })).toBe(true);
     expect(same(want, { ...want, parameters: { b: [2, 1], a: 1 } })).toBe(false);
@@ -72,7 +72,7 @@ describe("a want", () => {
       image: 0,
       method: "m",
       parameters: {},
-      target: { kind: "logit", index: null, other: null },
+      target: { kind: "logit", index: null, other: null, place: [] },
     });
   });
 });
@@ -86,7 +86,7 @@ describe("choosing", () => {
       image: 0,
       method: "smoothgrad",
       parameters: { samples: 50 },
-      target: { kind: "logit", index: 1, other: null },
+      target: { kind: "logit", index: 1, other: null, place: [] },
     });
     store.choose({ parameters: { samples: 5 } });
     store.choose({ other: 4, kind: "logit" });
@@ -108,7 +108,7 @@ describe("choosing", () => {
     const { store } = join(fake);
     store.choose({ other: 4 });
     store.choose({ index: 4 });
-    expect(store.want.target).toEqual({ kind: "logit", index: 4, other: null });
+    expect(store.want.target).toEqual({ kind: "logit", index: 4, other: null, place: [] });
   });
 
   it("tells what is shown in plain traits, in one update", () => {
@@ -174,7 +174,7 @@ describe("further panels", () => {
     image: 0,
     method: "gradient",
     parameters: { blur: 0 },
-    target: { kind: "logit", index, other: null },
+    target: { kind: "logit", index, other: null, place: [] },
   });
 
   it("are asked for one after another, and what is chosen comes first", () => {

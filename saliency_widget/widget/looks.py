@@ -27,6 +27,7 @@ LOOKS = (
     "scale",
     "level",
     "pins",
+    "box_threshold",
 )
 _REDUCTIONS = ("default", "max", "sum", "mean", "l2")
 MOST_PINS = 9
@@ -67,6 +68,8 @@ class Looks(Synced):
     pins: t.List[Any] = t.List(default_value=[], help="Places whose values stay on display, [row, column].").tag(
         sync=True
     )
+
+    box_threshold = _Number(0.5, min=0, max=1, help="Least probability of a box that is drawn.").tag(sync=True)
 
     @t.validate("reduction")
     def _check_reduction(self, proposal: Any) -> Any:

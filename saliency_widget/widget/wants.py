@@ -199,6 +199,8 @@ def target_of(raw: Mapping[str, Any], known: Iterable[Target], scene: Scene) -> 
         for target in known:
             if target.kind == kind and target.index is None:
                 return target
+        if other is None and isinstance(kind, str) and kind in KINDS:
+            return target_of_kind(kind, None)
     if not is_whole(index):
         raise InputError("index", index, "is no class index", "Give a whole number from 0.")
     if other is not None:

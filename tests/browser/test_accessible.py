@@ -96,6 +96,10 @@ STATES: dict[str, tuple[str, Callable[[Page], Any] | None]] = {
     "versus": ("", versus),
     "all classes": ("", lambda page: page.get_by_role("combobox", name="Class").click()),
     "help": ("", lambda page: page.get_by_role("button", name="Help").click()),
+    "boxes": ("spots=detection", lambda page: page.locator(".stage").first.hover()),
+    "all boxes": ("spots=detection&least=0", lambda page: page.get_by_role("combobox", name="Box").click()),
+    "pixel": ("spots=segmentation&place=120,88", read_out),
+    "region": ("spots=segmentation&place=20,30,90,180", lambda page: page.get_by_role("button", name="First corner").click()),
 }
 
 

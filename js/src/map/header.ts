@@ -1,4 +1,5 @@
 import type { Plane } from "./kept";
+import type { Spots } from "./spots";
 
 export interface Target {
   readonly kind: string;
@@ -9,6 +10,8 @@ export interface Target {
   readonly label: string;
   readonly otherLabel: string;
   readonly text: string;
+  /** Where the score is of; empty where it is of the whole picture, or of no place in particular. */
+  readonly place: readonly number[];
 }
 
 /** What travels beside the bytes of a map. */
@@ -53,6 +56,7 @@ export interface Header {
 export interface Prediction {
   readonly index: number;
   readonly label: string;
+  readonly score: number | null;
   readonly probability: number | null;
 }
 
@@ -107,8 +111,10 @@ export interface Info {
   readonly channels: readonly string[];
   readonly classes: number;
   readonly prediction: readonly Prediction[];
-  /** What makes a probability of a score: "softmax" or "sigmoid". */
+  /** What makes a probability of a score: "softmax", "sigmoid", or "" where nothing does. */
   readonly probabilityKind: string;
+  /** What can be pointed at; null where the model scores the picture as a whole. */
+  readonly spots: Spots | null;
   readonly preprocess: string;
   readonly scoreKind: string;
   /** Which list of labels is its own. */
@@ -207,7 +213,8 @@ function parseTarget(raw: unknown): Target {
   const kind = text(target?.kind, "logit");
   const label = text(target?.label) || called(index);
   const otherLabel = text(target?.other_label) || called(other);
-  return { kind, index, other, label, otherLabel, text: text(target?.text) || `${kind} of ${label}` };
+  const place = parsePlace(target?.place);
+  return { kind, index, other, label, otherLabel, text: text(target?.text) || `${kind} of ${label}`, place };
 }
 
 function called(index: number | null): string {
@@ -287,7 +294,9 @@ export function parseInfo(raw: unknown): Info {
     const index = whole(fields(one)?.index);
     if (index === null) return [];
     const label = text(fields(one)?.label) || `class ${index}`;
-    return [{ index, label, probability: finite(fields(one)?.probability) }];
+    return [
+      { index, label, score: finite(fields(one)?.score), probability: finite(fields(one)?.probability) },
+    ];
   });
   return {
     modelIndex: whole(info.model) ?? 0,
@@ -300,12 +309,54 @@ export function parseInfo(raw: unknown): Info {
     channels: strings(info.channels),
     classes: whole(info.classes) ?? 0,
     prediction,
-    probabilityKind: text(info.probability) || (info.classes === 1 ? "sigmoid" : "softmax"),
+    probabilityKind: text(info.probability, info.classes === 1 ? "sigmoid" : "softmax"),
+    spots: parseSpots(info.scene),
     preprocess: text(info.preprocess),
     scoreKind: text(info.score_kind, "logit"),
     labels: whole(info.labels) ?? 0,
     layers: list(info.layers).flatMap(parseLayer),
     notes: strings(info.notes),
+  };
+}
+
+export function parsePlace(raw: unknown): readonly number[] {
+  const numbers = list(raw).map(finite);
+  return numbers.every((one) => one !== null) ? (numbers as number[]) : [];
+}
+
+function parseSpots(raw: unknown): Spots | null {
+  const scene = fields(raw);
+  const kind = scene?.kind;
+  const height = whole(scene?.height, 1);
+  const width = whole(scene?.width, 1);
+  if ((kind !== "segmentation" && kind !== "detection") || !height || !width) return null;
+  const named = (one: Fields | null) => {
+    const index = whole(one?.index);
+    return index === null ? null : { index, label: text(one?.label) || called(index) };
+  };
+  return {
+    kind,
+    height,
+    width,
+    areas: list(scene!.areas).flatMap((one) => {
+      const area = named(fields(one));
+      return area ? [{ ...area, share: finite(fields(one)?.share) ?? 0 }] : [];
+    }),
+    boxes: list(scene!.boxes).flatMap((one) => {
+      const box = named(fields(one));
+      const [top, left, bottom, right] = parsePlace(fields(one)?.box);
+      if (!box || top === undefined || left === undefined || bottom === undefined || right === undefined)
+        return [];
+      const probability = finite(fields(one)?.probability) ?? 0;
+      return [
+        {
+          ...box,
+          probability,
+          place: parsePlace(fields(one)?.place),
+          edges: [top, left, bottom, right] as const,
+        },
+      ];
+    }),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Fields, Header, Info } from "../map/header";
+import { isPlaced, kindAt, placeWords, samePlace } from "../map/spots";
 import { makeAudience } from "./audience";
 import { History } from "./history";
 import { type Loaded, MapCache } from "./maps";
@@ -134,25 +135,38 @@ export class Store {
   like(change: Change): Want {
     const now = this.want;
     const method = change.method ?? now.method;
-    const index = change.index === undefined ? now.target.index : change.index;
-    const other = change.other === undefined ? now.target.other : change.other;
+    const model = change.model ?? now.model;
+    const image = change.image ?? now.image;
     const want = {
-      model: change.model ?? now.model,
-      image: change.image ?? now.image,
+      model,
+      image,
       method,
       parameters: change.parameters ?? (method === now.method ? now.parameters : this.parametersOf(method)),
-      target: {
-        kind: change.kind ?? now.target.kind,
-        index,
-        // A class is not compared with itself.
-        other: other === index ? null : other,
-      },
+      target: this.#targetLike(change, now, this.traits.info(model, image)),
     };
     if (this.canAsk || change.image === change.model || this.held(want)) return want;
     // Another picture's likely classes are others. What nobody can ask for any more would leave its maps out of reach.
     const there = this.traits.headers.filter((one) => one.model === want.model && one.image === want.image);
     const near = there.find((one) => one.method.name === method) ?? there[0];
     return near ? wantOf(near) : want;
+  }
+
+  #targetLike(
+    change: Change,
+    { model, image, target: now }: Want,
+    { modelIndex, imageIndex, spots }: Info,
+  ): Want["target"] {
+    const moved = modelIndex !== model || imageIndex !== image;
+    const placed = isPlaced(now.kind);
+    // Another picture has other boxes and other segments, and is asked for its own.
+    const anew = change.place !== undefined || (moved ? spots !== null || placed : false);
+    const place = change.place ?? (moved ? [] : now.place);
+    const index = change.index ?? (change.index === undefined && !anew ? now.index : null);
+    const other = anew ? null : change.other === undefined ? now.other : change.other;
+    const own = anew || placed || change.index !== undefined;
+    const kind = spots && own ? kindAt(spots, place) : placed ? "logit" : now.kind;
+    // A class is not compared with itself.
+    return { kind: change.kind ?? kind, index, other: other === index ? null : other, place };
   }
 
   /** The parameters that a method was last used with, or its own. */
@@ -168,7 +182,12 @@ export class Store {
   /** The map that is wanted, if it is here, whole or not. */
   held(want: Want): Header | null {
     const key = keyOf(want);
-    const found = this.traits.headers.find((header) => keyOf(wantOf(header)) === key);
+    // Where nobody can be asked which class is predicted at a place, that whose map is here is meant.
+    const any = want.target.index === null && isPlaced(want.target.kind) && !this.canAsk;
+    const found = this.traits.headers.find((header) => {
+      const one = wantOf(header);
+      return keyOf(any ? { ...one, target: { ...one.target, index: null } } : one) === key;
+    });
     return found && this.traits.came(found) ? found : null;
   }
 
@@ -218,7 +237,10 @@ export class Store {
     const now = this.shown && wantOf(this.shown);
     const { catalogue } = this.traits;
     const labels = this.traits.labels(this.traits.info(model, image));
-    const parts = [target.index === null ? target.kind : labels.name(target.index)];
+    const { index, place, kind } = target;
+    const where = kind === "box logit" ? "" : placeWords(place);
+    const parts = [index === null ? where || kind : labels.name(index)];
+    if (index !== null && where && !samePlace(place, now?.target.place ?? [])) parts.push(`at ${where}`);
     if (target.other !== null) parts.push(`rather than ${labels.name(target.other)}`);
     if (method !== now?.method) {
       parts.push(`by ${catalogue.methods.find((one) => one.name === method)?.label ?? method}`);
@@ -461,6 +483,7 @@ function choicesOf({ model, image, method, target }: Header): [string, unknown][
     ["class_index", target.index ?? -1],
     ["versus", target.other ?? -1],
     ["score", target.kind],
+    ["place", target.place],
     ["method", method.name],
     ["parameters", method.parameters],
   ];

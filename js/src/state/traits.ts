@@ -9,6 +9,7 @@ import {
   parseCatalogue,
   parseHeader,
   parseInfo,
+  parsePlace,
   strings,
   text,
   whole,
@@ -32,6 +33,7 @@ export const CHOICES = [
   "class_index",
   "versus",
   "score",
+  "place",
   "method",
   "parameters",
 ] as const;
@@ -51,6 +53,7 @@ export const LOOKS = [
   "scale",
   "level",
   "pins",
+  "box_threshold",
   "panels",
 ] as const;
 /** Traits that somebody who looks may change. */
@@ -177,7 +180,12 @@ export class Traits {
       image: whole(this.value("image_index")) ?? 0,
       method: text(this.value("method"), "gradient"),
       parameters: fields(this.value("parameters")) ?? {},
-      target: { kind: text(this.value("score"), "logit"), index, other },
+      target: {
+        kind: text(this.value("score"), "logit"),
+        index,
+        other,
+        place: parsePlace(this.value("place")),
+      },
     };
   }
 
@@ -252,6 +260,11 @@ export class Traits {
   /** The value at the end of the colours where the scale is locked; 0 where none is known. */
   get level(): number {
     return this.#number("level", 0, 0, Number.MAX_VALUE);
+  }
+
+  /** The least probability of a box that is drawn. */
+  get boxThreshold(): number {
+    return this.#number("box_threshold", 0.5, 0, 1);
   }
 
   get pins(): readonly { readonly row: number; readonly column: number }[] {

@@ -1,4 +1,4 @@
-import { type Fields, fields, type Header, text, whole } from "../map/header";
+import { type Fields, fields, type Header, parsePlace, text, whole } from "../map/header";
 
 /** A map that can be asked for: of which model and picture, by which method, of which score. */
 export interface Want {
@@ -12,6 +12,8 @@ export interface Want {
     readonly index: number | null;
     /** The class whose score is taken off; null where none is. */
     readonly other: number | null;
+    /** Where it is of, in numbers; empty where it is of the whole picture. */
+    readonly place: readonly number[];
   };
 }
 
@@ -24,11 +26,19 @@ export interface Change {
   readonly kind?: string;
   readonly index?: number | null;
   readonly other?: number | null;
+  /** Without a class it is the one that is predicted there. */
+  readonly place?: readonly number[];
 }
 
 export function wantOf({ model, image, method, target }: Header): Want {
-  const { kind, index, other } = target;
-  return { model, image, method: method.name, parameters: method.parameters, target: { kind, index, other } };
+  const { kind, index, other, place } = target;
+  return {
+    model,
+    image,
+    method: method.name,
+    parameters: method.parameters,
+    target: { kind, index, other, place },
+  };
 }
 
 export function parseWant(raw: unknown): Want | null {
@@ -41,13 +51,18 @@ export function parseWant(raw: unknown): Want | null {
     image: whole(want.image) ?? 0,
     method,
     parameters: fields(want.parameters) ?? {},
-    target: { kind: text(target.kind, "logit"), index: whole(target.index), other: whole(target.other) },
+    target: {
+      kind: text(target.kind, "logit"),
+      index: whole(target.index),
+      other: whole(target.other),
+      place: parsePlace(target.place),
+    },
   };
 }
 
 /** The same text for the same map, whatever the order of its parts. */
 export function keyOf({ model, image, method, parameters, target }: Want): string {
-  return stable([model, image, method, parameters, target.kind, target.index, target.other]);
+  return stable([model, image, method, parameters, target.kind, target.index, target.other, target.place]);
 }
 
 export function same(a: Want, b: Want): boolean {

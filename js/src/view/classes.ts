@@ -1,5 +1,7 @@
-import { clamp, percent, shorten } from "../map/format";
+import { clamp, number3, percent, shorten } from "../map/format";
 import type { Store } from "../state/store";
+import type { Change, Want } from "../state/want";
+import { makeBoxes, NO_BOXES, spotKey, spotRows } from "./boxes";
 import { makeCombobox } from "./combobox";
 import { listen, make, setAttribute, setText } from "./dom";
 import type { Scene } from "./scene";
@@ -8,67 +10,85 @@ import type { Scene } from "./scene";
 const OTHERS = 5;
 export const NO_KERNEL = "Without a kernel, only the classes that are here can be shown.";
 
-interface Row {
+export interface Row {
+  /** What tells it from the others. */
+  readonly key: string;
+  readonly change: Change;
   readonly index: number;
   readonly label: string;
-  readonly probability: number | null;
+  /** From 0 to 1; null where there is nothing to say or to show. */
+  readonly share: number | null;
+  /** What is said instead. */
+  readonly words?: string;
 }
 
 /** The most probable classes, those that were looked at last, and a search over all. */
 export function makeClasses(store: Store) {
   const list = make("ul.classes", { "aria-label": "Classes" });
   const rest = make("p.quiet.rest", NO_KERNEL);
-  const buttons = new Map<number, HTMLButtonElement>();
+  const buttons = new Map<string, HTMLButtonElement>();
   const combobox = makeCombobox("Class", (index) => store.choose({ index }));
+  const boxes = makeBoxes(store);
+  let rows: readonly Row[] = [];
   listen(list, "click", (event) => {
     const button = (event.target as Element).closest("button");
-    if (button) store.choose({ index: Number(button.dataset.index) });
+    const row = rows.find(({ key }) => buttons.get(key) === button);
+    if (row) store.choose(row.change);
   });
-  const element = make("div.choose", combobox.element, list, rest);
+  const element = make("div.choose", combobox.element, boxes.element, list, rest);
 
   function focus(): void {
-    combobox.focus();
+    (boxes.element.hidden ? combobox : boxes).focus();
   }
 
   function update(scene: Scene): void {
     const { store, labels, info, drawn } = scene;
+    const { spots } = info;
     const can = (index: number) => store.can({ index });
-    const rows = rowsOf(scene);
-    const shown = drawn?.header.target.index ?? null;
-    const wanted = store.wanted?.target.index ?? null;
+    rows = spots ? spotRows(scene, spots) : rowsOf(scene);
+    const keyOf = (target: Want["target"] | undefined) =>
+      target && target.index !== null ? (spots ? spotKey(target) : String(target.index)) : null;
+    const shown = keyOf(drawn?.header.target);
+    const wanted = keyOf(store.wanted?.target);
     const doing = store.protocol.flight?.phase === "waiting" ? "waiting" : "computing";
     arrange(rows);
     for (const row of rows) {
-      const button = buttons.get(row.index)!;
+      const { key } = row;
+      const button = buttons.get(key)!;
       const [name, meter, number, busy] = [...button.children] as HTMLElement[];
-      const label = labels.distinct(row.index, row.label);
+      const label = spots ? row.label : labels.distinct(row.index, row.label);
       setText(name!, shorten(label, 200));
       setAttribute(name!, "title", label.slice(0, 500));
-      meter!.style.setProperty("--share", String(clamp(row.probability ?? 0, 0, 1)));
-      meter!.hidden = row.index === wanted || row.probability === null;
-      setText(number!, row.probability === null ? "" : percent(100 * row.probability, true));
-      number!.hidden = row.index === wanted;
-      setText(busy!, row.index === wanted ? doing : "");
-      busy!.hidden = row.index !== wanted;
-      setAttribute(button, "aria-pressed", String(row.index === shown));
-      setAttribute(button, "aria-busy", row.index === wanted ? "true" : null);
-      setAttribute(button, "data-held", store.heldAs({ index: row.index }) !== null);
-      button.disabled = !can(row.index);
+      meter!.style.setProperty("--share", String(clamp(row.share ?? 0, 0, 1)));
+      meter!.hidden = key === wanted || row.share === null;
+      setText(number!, row.words ?? (row.share === null ? "" : percent(100 * row.share, true)));
+      number!.hidden = key === wanted;
+      setText(busy!, key === wanted ? doing : "");
+      busy!.hidden = key !== wanted;
+      setAttribute(button, "data-bare", key !== wanted && number!.textContent === "");
+      setAttribute(button, "aria-pressed", String(key === shown));
+      setAttribute(button, "aria-busy", key === wanted ? "true" : null);
+      setAttribute(button, "data-held", store.heldAs(row.change) !== null);
+      button.disabled = !store.can(row.change);
     }
+    setText(rest, spots?.kind === "detection" ? NO_BOXES : NO_KERNEL);
     rest.hidden = store.canAsk;
-    const first = rows.map((row) => row.index);
-    const named = wanted ?? (drawn ? shown : (info.prediction[0]?.index ?? null));
+    combobox.element.hidden = spots?.kind === "detection";
+    boxes.update(scene);
+    const first = [...new Set(rows.map((row) => row.index))];
+    const { index } = store.wanted?.target ?? drawn?.header.target ?? { index: info.prediction[0]?.index };
+    const named = index ?? null;
     combobox.update({ labels, first, can, otherwise: NO_KERNEL }, named === null ? "" : labels.name(named));
   }
 
   function arrange(rows: readonly Row[]): void {
-    const now = rows.map((row) => row.index);
-    if (now.join() === [...buttons.keys()].join()) return;
+    const now = rows.map((row) => row.key);
+    if (now.join(" ") === [...buttons.keys()].join(" ")) return;
     // Buttons are kept, and moved only where the order is new: a moved element would lose the focus.
     const known = new Map(buttons);
     buttons.clear();
-    for (const index of now) buttons.set(index, known.get(index) ?? rowButton(index));
-    for (const [index, button] of known) if (!buttons.has(index)) button.parentElement?.remove();
+    for (const { key, index } of rows) buttons.set(key, known.get(key) ?? rowButton(index));
+    for (const [key, button] of known) if (!buttons.has(key)) button.parentElement?.remove();
     [...buttons.values()].forEach((button, at) => {
       const item = button.parentElement ?? make("li", button);
       if (list.children[at] !== item) list.insertBefore(item, list.children[at] ?? null);
@@ -91,17 +111,29 @@ function rowButton(index: number): HTMLButtonElement {
 
 function rowsOf({ store, info, labels, drawn }: Scene): Row[] {
   const rows = new Map<number, Row>();
-  for (const one of info.prediction) rows.set(one.index, one);
+  const rowOf = (index: number, label: string, share: number | null, words?: string): Row => ({
+    key: String(index),
+    change: { index },
+    index,
+    label,
+    share,
+    ...(words === undefined ? {} : { words }),
+  });
+  for (const { index, label, score, probability } of info.prediction) {
+    // What nothing makes a probability of is a number as it is.
+    const words = probability === null && score !== null ? number3(score) : undefined;
+    rows.set(index, rowOf(index, label, probability, words));
+  }
   const others = new Map<number, Row>();
   for (const header of store.traits.headers) {
     const { index, label } = header.target;
     if (index !== null && !rows.has(index) && store.heldAs({ index }) === header) {
-      others.set(index, { index, label, probability: header.probability });
+      others.set(index, rowOf(index, label, header.probability));
     }
   }
   const wanted = store.wanted?.target.index ?? null;
   if (wanted !== null && !rows.has(wanted) && !others.has(wanted)) {
-    others.set(wanted, { index: wanted, label: labels.name(wanted), probability: null });
+    others.set(wanted, rowOf(wanted, labels.name(wanted), null));
   }
   const shown = drawn?.header.target.index ?? null;
   const kept = latest([...others.keys()], [wanted, shown, ...store.recent.order()]);

@@ -1,5 +1,6 @@
 import type { Agreement } from "../map/agree";
 import { count, percent, shorten } from "../map/format";
+import { isOf, placeWords } from "../map/spots";
 import type { Store } from "../state/store";
 import { stable, type Want } from "../state/want";
 
@@ -36,10 +37,15 @@ export function titlesOf(store: Store, wants: readonly Want[]): string[] {
     const name = shorten(labels(want).name(index), 40);
     return other === null ? name : `${name} rather than ${shorten(labels(want).name(other), 40)}`;
   };
+  const placeOf = ({ model, image, target }: Want) => {
+    const at = (store.traits.info(model, image).spots?.boxes ?? []).findIndex((box) => isOf(box, target));
+    return at < 0 ? placeWords(target.place) : `box ${at + 1}`;
+  };
   const known = (name: string) => catalogue.methods.find((one) => one.name === name);
   const methodOf = ({ method }: Want) => known(method)?.label ?? method;
   const aspects: ((want: Want) => string)[] = [
     classOf,
+    placeOf,
     ({ target }) => catalogue.scores.find((one) => one.kind === target.kind)?.label ?? target.kind,
     methodOf,
     (want) => parametersOf(want, wants, known(want.method)?.parameters ?? []),

@@ -1,6 +1,7 @@
 import type { Store } from "../state/store";
 import { MOST_PANELS } from "../state/traits";
 import { type Change, same, type Want } from "../state/want";
+import { likely } from "./boxes";
 import { make, setText } from "./dom";
 import { button, fold } from "./fields";
 import type { Scene } from "./scene";
@@ -16,7 +17,7 @@ export function makeCompare(store: Store) {
     Array.from({ length: number }, (_, at) => store.like(change(at)));
   const add = (name: string, wants: () => Want[]) => button(name, () => addAll(wants()));
   const classesButton = add("Likely classes", () =>
-    store.info.prediction.map(({ index }) => store.like({ index, other: null })),
+    likely(store.info).map((change) => store.like({ ...change, other: null })),
   );
   const imagesButton = add("All images", () => all(traits.catalogue.images.length, (image) => ({ image })));
   const modelsButton = add("All models", () => all(traits.catalogue.models.length, (model) => ({ model })));
@@ -40,7 +41,7 @@ export function makeCompare(store: Store) {
     const { images, models } = store.traits.catalogue;
     imagesButton.hidden = images.length < 2;
     modelsButton.hidden = models.length < 2;
-    classesButton.hidden = info.prediction.length < 2;
+    classesButton.hidden = likely(info).length < 2;
     clear.disabled = panels.length === 0;
     setText(
       words,

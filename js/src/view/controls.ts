@@ -24,6 +24,8 @@ const OPACITY: SliderOptions = {
   filled: "before",
 };
 
+const BOXES: SliderOptions = { ...OPACITY, trait: "box_threshold", filled: "after" };
+
 const SIGNS: readonly Option[] = [
   { value: "absolute", title: "How strongly the score depends on each place" },
   { value: "signed", title: "Where more would raise the score, and where it would lower it" },
@@ -67,12 +69,21 @@ export function makeControls(store: Store) {
     typed.value = String(store.traits.threshold);
     store.save();
   });
+  const boxesOutput = output("box-threshold");
+  const boxesSlider = makeSlider(
+    "Boxes from",
+    store,
+    BOXES,
+    boxesOutput,
+    make("p.quiet", "of probability are drawn"),
+  );
   const element = make(
     "div.controls",
     { role: "group", "aria-label": "View" },
     signs.element,
     thresholdSlider.element,
     opacitySlider.element,
+    boxesSlider.element,
   );
 
   function update(scene: Scene): void {
@@ -95,6 +106,10 @@ export function makeControls(store: Store) {
     thresholdSlider.update(threshold, drawn ? keptWords(drawn) : areaWords(area));
     setText(opacityOutput, percent(100 * opacity));
     opacitySlider.update(opacity, percent(100 * opacity));
+    const least = scene.store.traits.boxThreshold;
+    boxesSlider.element.hidden = info.spots?.kind !== "detection";
+    setText(boxesOutput, percent(100 * least));
+    boxesSlider.update(least, percent(100 * least));
     setText(grey, covering(scene) > 0 ? `${pictureWord(info)} in grey: colour is the map's alone` : "");
   }
 

@@ -1,5 +1,6 @@
 import { percentAt, positionOf } from "../map/scale";
 import type { Store } from "../state/store";
+import { likely } from "./boxes";
 import { movedBy } from "./crosshair";
 import type { Place } from "./place";
 
@@ -16,6 +17,12 @@ export interface Actions {
   help(): void;
   focusClass(): void;
   focusVersus(): void;
+  /** Asks for what is at the crosshair, where the model has something there; whether it did. */
+  choose(): boolean;
+  /** The first corner of a region, or the second. */
+  corner(): void;
+  /** Lets go of the first corner; whether there was one. */
+  cancel(): boolean;
 }
 
 /** Single keys that work while `element` has the focus, and nowhere else: screen readers and text boxes keep theirs. */
@@ -55,10 +62,11 @@ export function crosshairKeys(
     m: () => nextMethod(store, 1),
     M: () => nextMethod(store, -1),
     Enter: () => {
-      if (store.shown && (!store.shown.final || store.shown.outdated)) store.goOn();
+      if (!actions.choose() && store.shown && (!store.shown.final || store.shown.outdated)) store.goOn();
     },
+    r: ({ repeat }) => repeat || actions.corner(),
     Escape: () => {
-      if (store.protocol.flight) store.stop();
+      if (!actions.cancel() && store.protocol.flight) store.stop();
     },
     z: () => store.undo(),
     Z: () => store.redo(),
@@ -69,8 +77,8 @@ export function crosshairKeys(
     if (to) actions.move(to);
     else if (keys[key]) keys[key](event);
     else {
-      const best = /^[1-5]$/.test(key) ? store.info.prediction[Number(key) - 1] : undefined;
-      if (best) store.choose({ index: best.index });
+      const best = /^[1-5]$/.test(key) ? likely(store.info)[Number(key) - 1] : undefined;
+      if (best) store.choose(best);
       return best !== undefined;
     }
     return true;

@@ -11,9 +11,16 @@ const DOUBLES = 240;
 
 /**
  * Zooms and pans an element with the wheel, with a pointer that drags, and with two fingers. `at` hears where a pointer is that
- * drags nothing.
+ * drags nothing; `draw` of a drag with Shift, where one means something.
  */
-export function followGestures(element: HTMLElement, store: Store, at: (point: Point) => void): void {
+export function followGestures(
+  element: HTMLElement,
+  store: Store,
+  at: (point: Point) => void,
+  draw: (from: Point, to: Point, done: boolean) => void,
+): void {
+  /** Where a drag with Shift began. */
+  let corner: Point | null = null;
   const pointers = new Map<number, { x: number; y: number }>();
   let begun: { viewport: Viewport; x: number; y: number; apart: number } | null = null;
   let dragged = false;
@@ -50,7 +57,10 @@ export function followGestures(element: HTMLElement, store: Store, at: (point: P
     engaged = true;
     pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     dragged = pointers.size > 1;
+    element.toggleAttribute("data-dragged", dragged);
     begin();
+    const draws = event.shiftKey && !dragged && store.info.spots?.kind === "segmentation";
+    corner = draws ? pointAt(event.clientX, event.clientY) : null;
     if (!dragged) tell(event);
   }
 
@@ -70,12 +80,19 @@ export function followGestures(element: HTMLElement, store: Store, at: (point: P
     held.y = event.clientY;
     const { x, y, apart } = middle();
     const two = pointers.size > 1;
+    // What has moved so far is no click, whatever comes of it.
+    if (Math.hypot(x - start.x, y - start.y) >= STILL) element.toggleAttribute("data-dragged", true);
+    if (corner && !two) {
+      hold(event.pointerId, false);
+      outline(event, false);
+      return;
+    }
     if (!two && start.viewport.zoom === 1) {
       tell(event);
       return;
     }
     if (!dragged && Math.hypot(x - start.x, y - start.y) < STILL) return;
-    if (!dragged) hold(event.pointerId);
+    if (!dragged) hold(event.pointerId, true);
     dragged = true;
     const box = element.getBoundingClientRect();
     if (!(box.width > 0 && box.height > 0)) return;
@@ -93,14 +110,22 @@ export function followGestures(element: HTMLElement, store: Store, at: (point: P
       return;
     }
     begun = null;
+    if (corner) outline(event, true);
     element.removeAttribute("data-panning");
     if (!dragged) return;
     dragged = false;
     store.save();
   }
 
-  function hold(pointer: number): void {
-    element.setAttribute("data-panning", "");
+  function outline(event: PointerEvent, done: boolean): void {
+    const to = pointAt(event.clientX, event.clientY);
+    if (corner && to && element.hasAttribute("data-dragged")) draw(corner, to, done);
+    if (done) corner = null;
+    else tell(event);
+  }
+
+  function hold(pointer: number, pans: boolean): void {
+    element.toggleAttribute("data-panning", pans);
     try {
       element.setPointerCapture(pointer);
     } catch {

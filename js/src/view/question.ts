@@ -38,7 +38,7 @@ export function makeQuestion(store: Store) {
   function update({ store, labels, info }: Scene): void {
     const { kind, index, other } = store.want.target;
     const alone = labels.count < 2;
-    element.hidden = index === null;
+    element.hidden = index === null || info.spots !== null;
     row.hidden = alone;
     const can = (one: number) => one !== index && store.can({ other: one });
     const first = info.prediction.map((one) => one.index).filter((one) => one !== index);
@@ -50,7 +50,12 @@ export function makeQuestion(store: Store) {
     nothing.hidden = other === null;
     nothing.disabled = !store.can({ other: null });
     nothing.title = nothing.disabled ? NO_KERNEL : "";
-    const known = store.traits.catalogue.scores.filter((one) => !alone || one.kind !== "margin");
+    // Where nothing makes probabilities, there are none to ask about.
+    const known = store.traits.catalogue.scores.filter(
+      (one) =>
+        !(alone && one.kind === "margin") &&
+        !(info.probabilityKind === "" && one.kind.includes("probability")),
+    );
     const scores = known.some((one) => one.kind === kind) ? known : [{ kind, label: kind }, ...known];
     score.update(
       scores.map((one) => ({

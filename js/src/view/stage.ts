@@ -8,6 +8,7 @@ import { type Framing, framingOf, middleIn, placeIn } from "./framing";
 import { followGestures } from "./gestures";
 import { makeLoupe } from "./loupe";
 import { MapLayer } from "./maplayer";
+import { makeMarks } from "./marks";
 import { makeNumbers, ROOM, type Written } from "./numbers";
 import { isPeeking } from "./peek";
 import { PhotoLayer } from "./photolayer";
@@ -28,7 +29,11 @@ interface Shown {
 }
 
 /** The photograph, the map over it, numbers and the crosshair, each on a canvas of its own. */
-export function makeStage(store: Store, hovered: (place: Place) => void) {
+export function makeStage(
+  store: Store,
+  hovered: (place: Place) => void,
+  drew: (from: Place, to: Place, done: boolean) => void = () => {},
+) {
   const element = make("div.stage", { role: "img", "aria-label": "No map yet" });
   const photo = new PhotoLayer();
   const map = new MapLayer();
@@ -41,12 +46,16 @@ export function makeStage(store: Store, hovered: (place: Place) => void) {
   let current: Shown | null = null;
   const layers = make("div.layers");
   layers.append(photo.element, map.element, numbers.element);
-  element.append(layers, cross.element, loupe.element);
+  const marks = makeMarks();
+  element.append(layers, marks.element, cross.element, loupe.element);
   const at = (point: Point) => {
     const place = current && placeIn(current.framing, point);
     if (place) hovered(place);
   };
-  followGestures(element, store, at);
+  followGestures(element, store, at, (from, to, done) => {
+    const [a, b] = [from, to].map((point) => current && placeIn(current.framing, point));
+    if (a && b) drew(a, b, done);
+  });
 
   function turnLoupe(on: boolean): void {
     loupe.turn(on);
@@ -86,6 +95,7 @@ export function makeStage(store: Store, hovered: (place: Place) => void) {
     setAttribute(element, "data-zoom", scene.viewport.zoom);
     setAttribute(element, "data-peek", peeking);
     writeNumbers(current);
+    marks.update(scene, framing, seen);
     drawCross(place);
   }
 
@@ -190,6 +200,7 @@ export function makeStage(store: Store, hovered: (place: Place) => void) {
     update,
     describe,
     drawCross,
+    point: marks.point,
     fit,
     fineAt: fineHere,
   };

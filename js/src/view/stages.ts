@@ -14,7 +14,12 @@ import { canZoom, fit as fitWhole, zoomBy } from "./viewport";
 const STEP = 2;
 
 /** The map that is shown, those beside it, and the buttons under them. */
-export function makeStages(store: Store, signal: AbortSignal, hovered: (place: Place) => void) {
+export function makeStages(
+  store: Store,
+  signal: AbortSignal,
+  hovered: (place: Place) => void,
+  drew: (from: Place, to: Place, done: boolean) => void,
+) {
   const element = make("div.stages");
   const inButton = tool("+", "Zoom in", () => zoomBy(store, STEP));
   const outButton = tool("\u2212", "Zoom out", () => zoomBy(store, 1 / STEP));
@@ -22,7 +27,7 @@ export function makeStages(store: Store, signal: AbortSignal, hovered: (place: P
   const loupe = button("Loupe", toggleLoupe, { "aria-pressed": "false" });
   const zoom = make("output.quiet", { "data-field": "zoom", "aria-live": "off" });
   const words = make("p.quiet.seen", { "data-field": "seen" });
-  const stage = makeStage(store, hovered);
+  const stage = makeStage(store, hovered, drew);
   const panels = makePanels(store, signal, stage, hovered);
   const peek = make("button.small", { title: "Hold to see the photograph without the map" }, "Peek");
   peeksWhileHeld(peek, store, signal);
@@ -102,6 +107,9 @@ export function makeStages(store: Store, signal: AbortSignal, hovered: (place: P
     update,
     describe: stage.describe,
     drawCross,
+    point: stage.point,
+    /** The stage of the map on display. */
+    shown: stage.element,
     toggleLoupe,
     fineAt: stage.fineAt,
     forget,

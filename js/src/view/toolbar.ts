@@ -19,6 +19,7 @@ const USUAL: Record<string, unknown> = {
   level: 0,
   pins: [],
   panels: [],
+  box_threshold: 0.5,
 };
 
 const KEYS: readonly (readonly [string, string])[] = [
@@ -30,10 +31,11 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["p", "pin the reading"],
   ["g", "loupe"],
   ["l", "lock the scale"],
-  ["1 – 5", "a likely class"],
+  ["1 – 5", "a likely class, or box"],
   ["c  v", "search a class, one to compare with"],
   ["m  M", "next, previous method"],
-  ["Enter", "go on, or compute again"],
+  ["Enter", "choose the pixel or the box here; go on, or compute again"],
+  ["r", "a corner of a region, then the other"],
   ["Esc", "stop, or close"],
   ["z  Z", "undo, redo"],
   ["?", "this help"],

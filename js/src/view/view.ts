@@ -3,15 +3,16 @@ import type { Store } from "../state/store";
 import { makeAnnouncer } from "./announcer";
 import { makeBar } from "./bar";
 import { makeBeside } from "./beside";
+import { makeChoosing } from "./choosing";
 import { makeClasses } from "./classes";
 import { makeCompare } from "./comparison";
 import { makeControls } from "./controls";
 import { copyPicture } from "./copy";
 import { crosshairButton } from "./crosshair";
 import { crosshairKeys } from "./crosskeys";
-import { listen, make, oncePerFrame, setAttribute } from "./dom";
+import { listen, make, oncePerFrame, rootOf, setAttribute } from "./dom";
 import { button } from "./fields";
-import { makeHeader } from "./header";
+import { bestOf, makeHeader } from "./header";
 import { guardKeys } from "./keys";
 import { makeLooks } from "./looks";
 import { makeMethods } from "./methods";
@@ -64,10 +65,18 @@ function makeView(store: Store, signal: AbortSignal) {
   const redraw = oncePerFrame(signal, frame);
   const read = oncePerFrame(signal, readFrame);
   const notices = makeNotices(store, () => crosshair.focus());
-  const stage = makeStages(store, signal, (place) => {
-    hover = place;
-    read();
-  });
+  const stage = makeStages(
+    store,
+    signal,
+    (place) => {
+      hover = place;
+      read();
+    },
+    (from, to, done) => {
+      choosing.draw(from, to, done);
+      read();
+    },
+  );
   holdPlaces();
   const bar = makeBar(store);
   const go = (place: Place) => {
@@ -84,6 +93,7 @@ function makeView(store: Store, signal: AbortSignal) {
   const pin = button("Pin", keep, { title: "Keep this place in the list" });
   const size = () => current?.size ?? ([1, 1] as const);
   const place = () => (current ? whereIn(current) : { row: 0, column: 0 });
+  const choosing = makeChoosing(store, place, (words) => announcer.say(() => words));
   const pins = makePins(store, go, pin);
   const strongest = makeStrongest(go);
   const controls = makeControls(store);
@@ -114,13 +124,16 @@ function makeView(store: Store, signal: AbortSignal) {
       help: () => toolbar.toggle(),
       focusClass: () => classes.focus(),
       focusVersus: () => question.focusVersus(),
+      choose: () => choosing.choose(),
+      corner: () => choosing.corner(),
+      cancel: () => choosing.cancel(),
     },
     signal,
   );
   const picture = make("div.picture");
   const scale = make("div", bar.element, make("p.caveat", CAVEAT));
   const reading = make("div", readout.element, make("div.place-tools", crosshair, pin, help));
-  reading.append(pins.element, beside.element, strongest.element);
+  reading.append(choosing.element, pins.element, beside.element, strongest.element);
   picture.append(notices.element, stage.element, make("div.under", scale, reading));
   const choices = make(
     "div.choices",
@@ -169,7 +182,9 @@ function makeView(store: Store, signal: AbortSignal) {
     const place = whereIn(scene);
     header.update(scene);
     notices.update(scene);
+    choosing.update(scene);
     stage.update(scene, place);
+    point(place);
     bar.update(scene);
     readout.update(scene, place);
     pins.update(scene);
@@ -207,8 +222,14 @@ function makeView(store: Store, signal: AbortSignal) {
     if (!scene) return;
     const place = whereIn(scene);
     stage.drawCross(place);
+    point(place);
     readout.update(scene, place);
     beside.update(scene, place);
+  }
+
+  /** What is pointed at, with the pointer or with keys, is shown. */
+  function point(place: Place): void {
+    stage.point(choosing.aim(place, hover !== null || rootOf(crosshair).activeElement === crosshair));
   }
 
   /** A click holds the place; a pointer that goes on leaves the one that was held before. */
@@ -221,7 +242,11 @@ function makeView(store: Store, signal: AbortSignal) {
       read();
     };
     listen(element, "click", (event) => {
-      if (over(event) && hover) held = hover;
+      if (!over(event) || !hover) return;
+      held = hover;
+      // What was dragged, or is a panel's, is only read.
+      const chosen = stage.shown.contains(event.target as Node) && !stage.shown.hasAttribute("data-dragged");
+      if (chosen) choosing.click(held);
     });
     listen(element, "pointerover", (event) => over(event) || leave());
     // A finger that is lifted leaves too, before the tap is a click. One that scrolls the page is called off.
@@ -256,7 +281,7 @@ function makeView(store: Store, signal: AbortSignal) {
 
 /** What tells this widget from others on the page. */
 function nameOf({ info, labels }: Scene): string {
-  const [best] = info.prediction;
+  const best = bestOf(info);
   const says = best && shorten(labels.distinct(best.index, best.label));
   return joined(", ", ["Saliency map", info.model, says]);
 }

@@ -180,7 +180,8 @@ export function channelName(info: Info, drawn: Drawn | null, channel: number): s
 
 /** What the score is, for whoever does not know the word. */
 export function scoreExplained(kind: string, { probabilityKind }: Info): string {
-  if (kind === "logit") return `Logit: the model's score of the class before the ${probabilityKind}.`;
+  if (kind === "logit" && probabilityKind)
+    return `Logit: the model's score of the class before the ${probabilityKind}.`;
   if (kind === "probability")
     return `Probability: the model's score of the class after the ${probabilityKind}.`;
   return "";

@@ -1,0 +1,86 @@
+import { type Box, type Edges, isOf, type Spots } from "../map/spots";
+import { boxWords } from "./boxes";
+import { make, setAttribute, setText } from "./dom";
+import type { Framing } from "./framing";
+import type { Scene } from "./scene";
+import { lay, placedIn, type Rect } from "./viewport";
+
+/** What is pointed at, and the region that is being drawn. */
+export interface Aim {
+  readonly box: Box | null;
+  readonly region: Edges | null;
+}
+
+/** What the map on display is of: a pixel, a region, a box; and the boxes that could be chosen instead, quietly. */
+export function makeMarks() {
+  const element = make("div.marks");
+  const chosen = make("div.mark", { "data-chosen": true, hidden: true });
+  const drawn = make("div.mark", { "data-drawn": true, hidden: true });
+  const boxes: HTMLElement[] = [];
+  let shown: readonly Box[] = [];
+  let put: (mark: HTMLElement, edges: Edges | null) => void = () => {};
+  let aim: Aim = { box: null, region: null };
+  element.append(chosen, drawn);
+
+  function update(scene: Scene, framing: Framing, seen: Rect): void {
+    const { spots } = scene.info;
+    element.hidden = !spots;
+    if (!spots) return;
+    const { store } = scene;
+    const { height, width } = spots;
+    put = (mark, edges) => {
+      mark.hidden = !edges;
+      if (!edges) return;
+      const [top, left, bottom, right] = edges;
+      const area = { top, left, height: bottom - top, width: right - left };
+      lay(mark, placedIn(framing.picture, [width, height], area, seen));
+    };
+    const target = scene.drawn?.header.target ?? null;
+    shown = shownBoxes(spots, store.traits.boxThreshold, target);
+    while (boxes.length > shown.length) boxes.pop()!.remove();
+    while (boxes.length < shown.length) {
+      const mark = make("div.mark.box-mark", make("span"));
+      boxes.push(mark);
+      element.insertBefore(mark, chosen);
+    }
+    shown.forEach((box, i) => {
+      const mark = boxes[i]!;
+      put(mark, box.edges);
+      setText(mark.firstChild!, boxWords(box));
+      setAttribute(mark, "data-chosen", target !== null && isOf(box, target));
+      setAttribute(mark, "data-rest", !store.can({ index: box.index, place: box.place }));
+    });
+    const place = spots.kind === "segmentation" ? (target?.place ?? []) : [];
+    put(chosen, edgesOf(place));
+    setAttribute(chosen, "data-pixel", place.length === 2);
+    point(aim);
+  }
+
+  function point(at: Aim): void {
+    aim = at;
+    shown.forEach((box, i) => {
+      setAttribute(boxes[i]!, "data-aim", box === at.box);
+    });
+    put(drawn, at.region);
+  }
+
+  return { element, update, point };
+}
+
+/** The boxes that can be seen and pointed at; the one that is looked at always can. */
+export function shownBoxes(
+  { boxes }: Spots,
+  least: number,
+  target: { index: number | null; place: readonly number[] } | null,
+): Box[] {
+  return boxes.filter((box) => box.probability >= least || (target !== null && isOf(box, target)));
+}
+
+function edgesOf(place: readonly number[]): Edges | null {
+  const [top, left, bottom, right] = place;
+  if (top === undefined || left === undefined) return null;
+  // A pixel is marked about its middle, because it may be too small to be seen.
+  return bottom === undefined || right === undefined
+    ? [top + 0.5, left + 0.5, top + 1.5, left + 1.5]
+    : [top, left, bottom, right];
+}
