@@ -169,7 +169,19 @@ function placed(index: number, place: readonly number[]) {
           ? `over ${place}`
           : "over its mask";
   const text = `logit of ${name} ${where}`;
-  return { kind: `${kind} logit`, index, other: null, place, label: name, other_label: null, text };
+  const target = { kind: `${kind} logit`, index, other: null, place, label: name, other_label: null, text };
+  if (place.length > 0) return target;
+  // A disc, of cells of four pixels.
+  const side = SIDE >> 2;
+  const bytes = new Uint8Array((side * side) >> 3);
+  for (let at = 0; at < side * side; at++) {
+    const [row, column] = [Math.floor(at / side), at % side];
+    if (Math.hypot(row - side * 0.45, column - side * 0.5) < side * 0.3) bytes[at >> 3]! |= 128 >> (at & 7);
+  }
+  return {
+    ...target,
+    mask: { height: side, width: side, step: 4, bits: btoa(String.fromCharCode(...bytes)) },
+  };
 }
 
 const given = globalThis as { photo?: number[]; theModel?: FakeModel };

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type FakeModel, gradientMap, headerFor, pack } from "../dev/fake";
 import { parseInfo } from "../src/map/header";
+import { outlineOf } from "../src/map/outline";
 import { type Box, between, boxAt, kindAt, placeWords } from "../src/map/spots";
 import { shownBoxes } from "../src/view/marks";
 import { frame, lastReq, model, SHAPE, show } from "./page";
@@ -351,5 +352,33 @@ describe("a regression", () => {
     expect([...page.root.querySelectorAll(".question option")].map((one) => one.textContent)).toEqual([
       "logit",
     ]);
+  });
+});
+
+describe("an outline", () => {
+  const shape = (rows: readonly string[]) => {
+    const cells = rows.join("");
+    const bytes = new Uint8Array(Math.ceil(cells.length / 8));
+    [...cells].forEach((cell, at) => {
+      if (cell === "#") bytes[at >> 3]! |= 128 >> (at & 7);
+    });
+    const bits = btoa(String.fromCharCode(...bytes));
+    return { height: rows.length, width: rows[0]!.length, step: 1, bits };
+  };
+
+  it("goes round what is in it, with edges in a line as one", () => {
+    expect(outlineOf(shape([".....", ".##..", "....."]))).toBe("M1 1H3M1 2H3M1 1V2M3 1V2");
+    expect(outlineOf(shape(["##", "##"]))).toBe("M0 0H2M0 2H2M0 0V2M2 0V2");
+    expect(outlineOf(shape(["..", ".."]))).toBe("");
+  });
+
+  it("leaves holes out, and two that touch at a corner are two", () => {
+    expect(outlineOf(shape(["###", "#.#", "###"])).match(/M/g)).toHaveLength(8);
+    expect(outlineOf(shape(["#.", ".#"])).match(/M/g)).toHaveLength(6);
+  });
+
+  it("is none where the bits do not fit", () => {
+    expect(outlineOf({ height: 100, width: 100, step: 1, bits: "AAAA" })).toBe("");
+    expect(outlineOf({ height: 1, width: 1, step: 1, bits: "*" })).toBe("");
   });
 });

@@ -227,8 +227,10 @@ class Explainer:
         return tuple(torch.argsort(self.outputs[0], descending=True, stable=True)[:count].tolist())
 
     def likely(self, count: int = TOP) -> tuple[Target, ...]:
-        """So many targets that are probably wanted, resolved: the most probable classes, the largest segments, or the
-        most probable boxes."""
+        """So many targets that are probably wanted, resolved.
+
+        They are the most probable classes, the largest segments, or the most probable boxes.
+        """
         if self.scene.kind == "detection":
             return tuple(box.target for box in self.scene.boxes[:count])
         if self.scene.kind == "segmentation":

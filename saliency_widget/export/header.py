@@ -28,6 +28,8 @@ class Facts:
         Those of the method, plain values.
     kind, other, other_label, place
         Of the score; the class that is taken off, where there is one; where it is of.
+    mask
+        The shape of that for the eye, where ``place`` does not say it; see ``mask_of`` in the widget.
     seconds
         Of work.
     done, total, final
@@ -46,6 +48,7 @@ class Facts:
     other: int | None = None
     other_label: str | None = None
     place: Sequence[float] = ()
+    mask: Mapping[str, Any] | None = None
     seconds: float | None = None
     done: int = 1
     total: int = 1
@@ -72,6 +75,7 @@ def describe_map(attribution: Attribution, packed: Packed | Kept, facts: Facts) 
             "label": attribution.target.label,
             "other_label": facts.other_label,
             "place": list(facts.place),
+            "mask": facts.mask,
             "text": attribution.target.text,
         },
         "shape": list(packed.shape),

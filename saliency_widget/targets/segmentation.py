@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from saliency_widget.targets.located import Located, needs
 from saliency_widget.targets.reading import grid_in, share_of_cells
 from saliency_widget.targets.scene import Scene
 
+_MOST_CELLS = 128
 _BACKGROUND = ("__background__", "background", "unlabeled", "unlabelled")
 
 
@@ -47,6 +49,20 @@ class Mask:
         found = np.unpackbits(self._bits, count=self.shape[0] * self.shape[1]).astype(bool)
         return found.reshape(self.shape)
 
+    @cached_property
+    def cells(self) -> tuple[int, npt.NDArray[np.bool_]]:
+        """Its shape for the eye: (step, bool (h, w)).
+
+        Squares of ``step`` pixels, at most 128 on a side, each of which is in it where most of its pixels are.
+        """
+        step = -(-max(self.shape) // _MOST_CELLS)
+        pixels = self.pixels.astype(np.int32)
+        rows, columns = (np.arange(0, side, step) for side in self.shape)
+        inside, all_of_them = (
+            np.add.reduceat(np.add.reduceat(one, rows), columns, axis=1) for one in (pixels, np.ones_like(pixels))
+        )
+        return step, 2 * inside > all_of_them
+
 
 @dataclass(frozen=True, eq=False)
 class OfPixels(Located):
@@ -57,6 +73,12 @@ class OfPixels(Located):
         """Bool (H, W), the pixels of the model's picture that count; None until the target is located."""
         found: Mask | None = getattr(self, "_pixels", None)
         return None if found is None else found.pixels
+
+    @property
+    def cells(self) -> tuple[int, npt.NDArray[np.bool_]] | None:
+        """The shape of the pixels for the eye, see :attr:`Mask.cells`, where :attr:`place` does not say it."""
+        found: Mask | None = getattr(self, "_pixels", None)
+        return None if found is None or len(self.place) > 1 else found.cells
 
     def score(self, outputs: Any) -> Tensor:
         """The mean logit (N,) from what the model returns.

@@ -225,7 +225,9 @@ def _placed(kind: str | None, index: Any, other: Any, place: Any, known: Iterabl
     if other is not None:
         raise InputError("versus", other, "cannot be taken off the score of a place", "Give -1, which is none.")
     if index is not None and not is_whole(index):
-        raise InputError("index", index, "is no class index", "Give a whole number from 0, or -1 for the predicted one.")
+        raise InputError(
+            "index", index, "is no class index", "Give a whole number from 0, or -1 for the predicted one."
+        )
     target = at_place(place, index, scene, known)
     if kind in PLACED and kind != target.kind:
         raise InputError(

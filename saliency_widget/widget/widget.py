@@ -80,9 +80,10 @@ class SaliencyWidget(Answering):
     Notes
     -----
     Every choice is a trait, which can be set, observed and linked: what is looked at (``model_index``, ``image_index``,
-    ``class_index``, ``versus``, ``score``, ``place``, ``method``, ``parameters``), how (``look``, ``sign``, ``reduction``,
-    ``threshold``, ``clip``, ``colormap``, ``opacity``, ``photo``, ``cells``, ``frame``, ``viewport``, ``scale``,
-    ``level``, ``pins``), and beside what (``panels``). A choice whose map is not there is computed, and then shown.
+    ``class_index``, ``versus``, ``score``, ``place``, ``method``, ``parameters``), how (``look``, ``sign``,
+    ``reduction``, ``threshold``, ``clip``, ``colormap``, ``opacity``, ``photo``, ``cells``, ``frame``, ``viewport``,
+    ``scale``, ``level``, ``pins``, ``box_threshold``), and beside what (``panels``). A choice whose map is not there is
+    computed, and then shown.
 
     Examples
     --------

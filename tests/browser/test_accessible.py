@@ -75,6 +75,10 @@ def read_out(page: Page) -> None:
     page.get_by_text("Strongest places").click()
 
 
+def corner(page: Page) -> None:
+    page.get_by_role("button", name="First corner").click()
+
+
 STATES: dict[str, tuple[str, Callable[[Page], Any] | None]] = {
     "plain": ("", None),
     "unfolded": ("note", unfold),
@@ -99,7 +103,8 @@ STATES: dict[str, tuple[str, Callable[[Page], Any] | None]] = {
     "boxes": ("spots=detection", lambda page: page.locator(".stage").first.hover()),
     "all boxes": ("spots=detection&least=0", lambda page: page.get_by_role("combobox", name="Box").click()),
     "pixel": ("spots=segmentation&place=120,88", read_out),
-    "region": ("spots=segmentation&place=20,30,90,180", lambda page: page.get_by_role("button", name="First corner").click()),
+    "region": ("spots=segmentation&place=20,30,90,180", corner),
+    "mask": ("spots=segmentation", unfold),
 }
 
 

@@ -1,4 +1,4 @@
-"""What a score is of is chosen by pointing at it: a pixel, a region, a box; with the pointer, with keys, without a kernel."""
+"""What a score is of is chosen by pointing at it: a pixel, a region, a box; with the pointer, by keys, on a page."""
 
 from __future__ import annotations
 

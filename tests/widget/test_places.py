@@ -1,7 +1,8 @@
-"""Pixels, regions, segments and boxes in the widget: traits that name them, and requests that a page makes by a click."""
+"""Pixels, regions, segments and boxes in the widget: traits that name them, and requests that a page makes."""
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import traitlets
 from torch import nn
 
 import saliency_widget as sw
+from saliency_widget.targets.segmentation import Mask
 from tests.places.support import HEIGHT, PICTURE, WIDTH, Detr, Segmenter, faster_rcnn, retinanet, seeded
 from tests.widget.conftest import Small
 from tests.widget.test_choices import answer, ask
@@ -78,6 +80,35 @@ def test_a_place_is_a_click(pixels: Any, segmenter: nn.Module) -> None:
     pixels.wait(20).score = "segment logit"
     assert pixels.wait(20).target == sw.Segment(index)
     assert pixels.place == []
+
+
+def cells(mask: dict[str, Any]) -> np.ndarray:
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(mask["bits"]), np.uint8))
+    return bits[: mask["height"] * mask["width"]].reshape(mask["height"], mask["width"]).astype(bool)
+
+
+def test_the_shape_of_a_segment_goes_with_its_map(pixels: Any) -> None:
+    def told() -> Any:
+        key = pixels.wait(20).shown
+        return next(one for one in pixels._maps if one["key"] == key)["target"]["mask"]
+
+    mask = told()
+    assert mask["step"] == 1
+    np.testing.assert_array_equal(cells(mask), pixels.target.pixels)
+    # What numbers say needs none.
+    for place in ([3, 4], [1, 2, 3, 4]):
+        pixels.place = place
+        assert told() is None
+
+
+def test_a_large_shape_travels_in_cells_of_which_most_is_in_it() -> None:
+    pixels = np.zeros((300, 131), dtype=bool)
+    pixels[:5, :4] = True
+    # The last column is of two pixels alone.
+    pixels[297:, 129] = pixels[297:, 130] = True
+    step, found = Mask(pixels).cells
+    assert (step, found.shape) == (3, (100, 44))
+    assert sorted(map(tuple, np.argwhere(found).tolist())) == [(0, 0), (1, 0), (99, 43)]
 
 
 def test_a_rectangle_is_a_region(pixels: Any) -> None:
@@ -255,7 +286,8 @@ def test_a_page_offers_the_boxes_that_it_has(boxes: Any) -> None:
     from saliency_widget.widget.pages import Wish, page_of
 
     page = page_of(boxes, Wish(classes=2), progress=False)
-    assert [one["target"]["place"] for one in page.traits["_maps"]] == [one["place"] for one in seen(boxes)["boxes"][:2]]
+    kept = [one["target"]["place"] for one in page.traits["_maps"]]
+    assert kept == [one["place"] for one in seen(boxes)["boxes"][:2]]
     assert page.traits["place"] == boxes.place
     assert page.traits["_info"]["subjects"][0]["scene"] == seen(boxes)
 

@@ -1,4 +1,5 @@
 import type { Plane } from "./kept";
+import type { Shape } from "./outline";
 import type { Spots } from "./spots";
 
 export interface Target {
@@ -12,6 +13,8 @@ export interface Target {
   readonly text: string;
   /** Where the score is of; empty where it is of the whole picture, or of no place in particular. */
   readonly place: readonly number[];
+  /** The shape of what it is of, where the place does not say it. */
+  readonly mask: Shape | null;
 }
 
 /** What travels beside the bytes of a map. */
@@ -214,7 +217,17 @@ function parseTarget(raw: unknown): Target {
   const label = text(target?.label) || called(index);
   const otherLabel = text(target?.other_label) || called(other);
   const place = parsePlace(target?.place);
-  return { kind, index, other, label, otherLabel, text: text(target?.text) || `${kind} of ${label}`, place };
+  const mask = parseMask(target?.mask);
+  return {
+    kind,
+    index,
+    other,
+    label,
+    otherLabel,
+    text: text(target?.text) || `${kind} of ${label}`,
+    place,
+    mask,
+  };
 }
 
 function called(index: number | null): string {
@@ -322,6 +335,14 @@ export function parseInfo(raw: unknown): Info {
 export function parsePlace(raw: unknown): readonly number[] {
   const numbers = list(raw).map(finite);
   return numbers.every((one) => one !== null) ? (numbers as number[]) : [];
+}
+
+function parseMask(raw: unknown): Shape | null {
+  const mask = fields(raw);
+  const height = whole(mask?.height, 1);
+  const width = whole(mask?.width, 1);
+  const step = whole(mask?.step, 1);
+  return height && width && step ? { height, width, step, bits: text(mask!.bits) } : null;
 }
 
 function parseSpots(raw: unknown): Spots | null {

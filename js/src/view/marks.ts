@@ -1,9 +1,12 @@
+import { outlineOf, type Shape } from "../map/outline";
 import { type Box, type Edges, isOf, type Spots } from "../map/spots";
 import { boxWords } from "./boxes";
 import { make, setAttribute, setText } from "./dom";
 import type { Framing } from "./framing";
 import type { Scene } from "./scene";
 import { lay, placedIn, type Rect } from "./viewport";
+
+const SVG = "http://www.w3.org/2000/svg";
 
 /** What is pointed at, and the region that is being drawn. */
 export interface Aim {
@@ -20,7 +23,12 @@ export function makeMarks() {
   let shown: readonly Box[] = [];
   let put: (mark: HTMLElement, edges: Edges | null) => void = () => {};
   let aim: Aim = { box: null, region: null };
-  element.append(chosen, drawn);
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("preserveAspectRatio", "none");
+  // A light line under the accent, as around a box.
+  const paths = [1, 2].map(() => svg.appendChild(document.createElementNS(SVG, "path")));
+  let outlined: Shape | null = null;
+  element.append(svg, chosen, drawn);
 
   function update(scene: Scene, framing: Framing, seen: Rect): void {
     const { spots } = scene.info;
@@ -53,7 +61,20 @@ export function makeMarks() {
     const place = spots.kind === "segmentation" ? (target?.place ?? []) : [];
     put(chosen, edgesOf(place));
     setAttribute(chosen, "data-pixel", place.length === 2);
+    outline(target?.mask ?? null, spots, framing, seen);
     point(aim);
+  }
+
+  function outline(mask: Shape | null, { height, width }: Spots, framing: Framing, seen: Rect): void {
+    svg.style.display = mask ? "" : "none";
+    if (!mask) return;
+    if (mask !== outlined) {
+      const path = outlineOf(mask);
+      for (const one of paths) one.setAttribute("d", path);
+      svg.setAttribute("viewBox", `0 0 ${width / mask.step} ${height / mask.step}`);
+      outlined = mask;
+    }
+    lay(svg, placedIn(framing.picture, [1, 1], { top: 0, left: 0, height: 1, width: 1 }, seen));
   }
 
   function point(at: Aim): void {

@@ -128,7 +128,7 @@ export function placedIn(
 }
 
 /** Lays an element over a part of its parent. */
-export function lay(element: HTMLElement, { left, top, width, height }: Rect): void {
+export function lay(element: HTMLElement | SVGElement, { left, top, width, height }: Rect): void {
   const { style } = element;
   style.left = `${100 * left}%`;
   style.top = `${100 * top}%`;
