@@ -195,7 +195,7 @@ def test_a_page_shows_all_boxes_and_offers_those_that_it_holds(page: Page, tmp_p
     assert seen.root.locator(".box-mark[data-rest]").count() == 3
     rows = seen.root.locator(".classes button")
     assert [row.is_disabled() for row in rows.all()] == [False, False, True, True, True]
-    seen.root.get_by_text("Without a kernel, only the boxes that are here can be chosen.").first.wait_for()
+    seen.root.get_by_text("Without a kernel, only the boxes that are here can be shown.").first.wait_for()
     rows.nth(1).click()
     seen.root.locator(".box-mark").nth(1).and_(seen.root.locator("[data-chosen]")).wait_for()
 

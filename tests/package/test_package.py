@@ -16,8 +16,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 # What it has become; the aim is 120,000 and 40,000, which it misses: see CONTRIBUTING.md.
-MOST_BYTES = 140_500
-MOST_GZIP = 53_600
+MOST_BYTES = 152_500
+MOST_GZIP = 58_300
 
 pytestmark = pytest.mark.package
 

@@ -5,13 +5,12 @@ import { type Box, isOf, placeWords, type Spots } from "../map/spots";
 import type { Store } from "../state/store";
 import type { Change, Want } from "../state/want";
 import type { Row } from "./classes";
-import { makeCombobox } from "./combobox";
+import { makeCombobox, noKernel } from "./combobox";
 import type { Scene } from "./scene";
 
 const FIRST = 5;
 /** So many of those that were looked at stand below the first ones. */
 const OTHERS = 5;
-export const NO_BOXES = "Without a kernel, only the boxes that are here can be chosen.";
 
 type Target = Pick<Want["target"], "index" | "place">;
 
@@ -85,7 +84,7 @@ export function makeBoxes(store: Store) {
       return box !== undefined && store.can({ index: box.index, place: box.place });
     };
     combobox.update(
-      { labels: names, first: [], can, otherwise: NO_BOXES },
+      { labels: names, first: [], can, otherwise: noKernel("boxes") },
       at < 0 ? "" : names.name(at),
       `Search ${boxes.length} boxes`,
     );

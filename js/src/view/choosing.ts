@@ -1,14 +1,13 @@
 import { between, boxAt, type Edges, type Spots, samePlace } from "../map/spots";
 import type { Store } from "../state/store";
 import type { Change } from "../state/want";
-import { boxWords, NO_BOXES } from "./boxes";
+import { boxWords } from "./boxes";
+import { noKernel } from "./combobox";
 import { make, setAttribute, setText } from "./dom";
 import { button, makeCheckbox } from "./fields";
 import { type Aim, shownBoxes } from "./marks";
 import { finePlace, type Place } from "./place";
 import type { Scene } from "./scene";
-
-const NO_PLACES = "Without a kernel, only the places that are here can be chosen.";
 
 /** Chooses what the score is of by pointing at it: a box; a pixel, or a region between two corners. */
 export function makeChoosing(store: Store, place: () => Place, say: (words: string) => void) {
@@ -73,11 +72,13 @@ export function makeChoosing(store: Store, place: () => Place, say: (words: stri
     return ask(change);
   }
 
+  const why = () => noKernel(scene?.info.spots?.kind === "detection" ? "boxes" : "places");
+
   function ask(change: Change): boolean {
     const { index, place: now } = store.want.target;
     const same = samePlace(now, change.place ?? []) && (change.index === undefined || change.index === index);
     if (same) return false;
-    if (!store.can(change)) say(scene?.info.spots?.kind === "detection" ? NO_BOXES : NO_PLACES);
+    if (!store.can(change)) say(why());
     else store.choose(change);
     return true;
   }
@@ -135,11 +136,7 @@ export function makeChoosing(store: Store, place: () => Place, say: (words: stri
     const change = changeAt(at);
     const can = first !== null || (change !== null && store.can(change));
     setAttribute(take, "aria-disabled", can ? null : "true");
-    setAttribute(
-      take,
-      "title",
-      can || store.canAsk ? null : spots.kind === "detection" ? NO_BOXES : NO_PLACES,
-    );
+    setAttribute(take, "title", can || store.canAsk ? null : why());
     return { box: pointed ? box : null, region: drawn ?? (first && between(first, pixelAt(at, spots))) };
   }
 
@@ -151,6 +148,8 @@ export function makeChoosing(store: Store, place: () => Place, say: (words: stri
     corner,
     cancel,
     draw,
+    /** The box at the crosshair, for whoever does not see it. */
+    words: () => (scene?.info.spots?.kind === "detection" ? take.textContent : ""),
     /** A click at a place: where clicks choose, it is taken. */
     click: (at: Place) => (clicks || first) && choose(at),
   };

@@ -1,14 +1,13 @@
 import { clamp, number3, percent, shorten } from "../map/format";
 import type { Store } from "../state/store";
 import type { Change, Want } from "../state/want";
-import { makeBoxes, NO_BOXES, spotKey, spotRows } from "./boxes";
-import { makeCombobox } from "./combobox";
+import { makeBoxes, spotKey, spotRows } from "./boxes";
+import { makeCombobox, noKernel } from "./combobox";
 import { listen, make, setAttribute, setText } from "./dom";
 import type { Scene } from "./scene";
 
 /** So many classes that were looked at stand below the most probable ones; the search has the others. */
 const OTHERS = 5;
-export const NO_KERNEL = "Without a kernel, only the classes that are here can be shown.";
 
 export interface Row {
   /** What tells it from the others. */
@@ -25,7 +24,7 @@ export interface Row {
 /** The most probable classes, those that were looked at last, and a search over all. */
 export function makeClasses(store: Store) {
   const list = make("ul.classes", { "aria-label": "Classes" });
-  const rest = make("p.quiet.rest", NO_KERNEL);
+  const rest = make("p.quiet.rest");
   const buttons = new Map<string, HTMLButtonElement>();
   const combobox = makeCombobox("Class", (index) => store.choose({ index }));
   const boxes = makeBoxes(store);
@@ -71,14 +70,17 @@ export function makeClasses(store: Store) {
       setAttribute(button, "data-held", store.heldAs(row.change) !== null);
       button.disabled = !store.can(row.change);
     }
-    setText(rest, spots?.kind === "detection" ? NO_BOXES : NO_KERNEL);
+    setText(rest, noKernel(spots ? (spots.kind === "detection" ? "boxes" : "places") : "classes"));
     rest.hidden = store.canAsk;
     combobox.element.hidden = spots?.kind === "detection";
     boxes.update(scene);
     const first = [...new Set(rows.map((row) => row.index))];
     const { index } = store.wanted?.target ?? drawn?.header.target ?? { index: info.prediction[0]?.index };
     const named = index ?? null;
-    combobox.update({ labels, first, can, otherwise: NO_KERNEL }, named === null ? "" : labels.name(named));
+    combobox.update(
+      { labels, first, can, otherwise: noKernel("classes") },
+      named === null ? "" : labels.name(named),
+    );
   }
 
   function arrange(rows: readonly Row[]): void {

@@ -4,6 +4,11 @@ import { listen, make, rootOf, setAttribute, setText, uniqueId } from "./dom";
 
 const MOST = 50;
 
+/** Why what is not here rests. */
+export function noKernel(what: string): string {
+  return `Without a kernel, only the ${what} that are here can be shown.`;
+}
+
 export interface Choices {
   readonly labels: Labels;
   /** Listed first when nothing is typed. */

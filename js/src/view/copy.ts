@@ -72,6 +72,7 @@ function drawn(view: HTMLElement, scene: Scene): HTMLCanvasElement {
   }
   pen.globalAlpha = 1;
   pen.filter = "none";
+  drawMarks(pen, layers.nextElementSibling!, [MARGIN - frame.left, top - frame.top]);
   if (shown && shown.level > 0) {
     const { level, table } = shown;
     const least = scene.sign === "signed" || scene.sign === "negative" ? -level : 0;
@@ -91,6 +92,56 @@ function drawn(view: HTMLElement, scene: Scene): HTMLCanvasElement {
   write(title, INK, MARGIN);
   write(words, QUIET, bar + BAR + LINE);
   return canvas;
+}
+
+/** What a score is of, and the boxes beside it, as they lie over the picture. */
+function drawMarks(
+  pen: CanvasRenderingContext2D,
+  marks: Element,
+  [across, down]: readonly [number, number],
+): void {
+  const frame = marks.getBoundingClientRect();
+  pen.save();
+  const edge = new Path2D();
+  edge.rect(frame.left + across, frame.top + down, frame.width, frame.height);
+  pen.clip(edge);
+  const stroke = (path: Path2D, colour: string, width: number) => {
+    for (const [style, wide] of [
+      ["#fff", width + 2],
+      [colour, width],
+    ] as const) {
+      pen.strokeStyle = style;
+      pen.lineWidth = wide;
+      pen.stroke(path);
+    }
+  };
+  for (const mark of marks.querySelectorAll<HTMLElement | SVGPathElement>(
+    ".mark:not([hidden]), path:last-child",
+  )) {
+    const look = getComputedStyle(mark);
+    const path = new Path2D();
+    if (mark instanceof SVGPathElement) {
+      const { a, d, e, f } = mark.getScreenCTM() ?? new DOMMatrix();
+      if (mark.checkVisibility?.())
+        path.addPath(new Path2D(mark.getAttribute("d") ?? ""), { a, d, e: e + across, f: f + down });
+      stroke(path, look.stroke, 2);
+      continue;
+    }
+    const { left, top, width, height } = mark.getBoundingClientRect();
+    path.rect(left + across, top + down, width, height);
+    const chosen = mark.hasAttribute("data-chosen");
+    stroke(path, chosen ? look.borderTopColor : INK, chosen ? 2 : 1);
+    pen.fillStyle = INK;
+    pen.fillRect(
+      left + across,
+      top + down,
+      mark.textContent ? pen.measureText(mark.textContent).width + 8 : 0,
+      LINE,
+    );
+    pen.fillStyle = "#fff";
+    pen.fillText(mark.textContent ?? "", left + across + 4, top + down + 0.8 * LINE);
+  }
+  pen.restore();
 }
 
 function wrapped(pen: CanvasRenderingContext2D, text: string, width: number): string[] {

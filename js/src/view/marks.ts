@@ -4,6 +4,7 @@ import { boxWords } from "./boxes";
 import { make, setAttribute, setText } from "./dom";
 import type { Framing } from "./framing";
 import type { Scene } from "./scene";
+import { same } from "./surface";
 import { lay, placedIn, type Rect } from "./viewport";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -27,6 +28,7 @@ export function makeMarks() {
   svg.setAttribute("preserveAspectRatio", "none");
   // A light line under the accent, as around a box.
   const paths = [1, 2].map(() => svg.appendChild(document.createElementNS(SVG, "path")));
+  let known: readonly unknown[] = [];
   let outlined: Shape | null = null;
   element.append(svg, chosen, drawn);
 
@@ -56,9 +58,18 @@ export function makeMarks() {
       put(mark, box.edges);
       setText(mark.firstChild!, boxWords(box));
       setAttribute(mark, "data-chosen", target !== null && isOf(box, target));
-      setAttribute(mark, "data-rest", !store.can({ index: box.index, place: box.place }));
     });
-    const place = spots.kind === "segmentation" ? (target?.place ?? []) : [];
+    // Asked only when it may have changed, and not in each frame of a drag.
+    const now = [store.canAsk, store.traits.headers, target, spots, shown.length];
+    if (!same(now, known)) {
+      known = now;
+      shown.forEach(({ index, place }, i) => {
+        setAttribute(boxes[i]!, "data-rest", !store.can({ index, place }));
+      });
+    }
+    // A region that is no box of the model's own is marked too.
+    const one = target && !shown.some((box) => isOf(box, target)) ? target : null;
+    const place = one?.place ?? [];
     put(chosen, edgesOf(place));
     setAttribute(chosen, "data-pixel", place.length === 2);
     outline(target?.mask ?? null, spots, framing, seen);

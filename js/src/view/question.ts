@@ -1,6 +1,5 @@
 import type { Store } from "../state/store";
-import { NO_KERNEL } from "./classes";
-import { makeCombobox } from "./combobox";
+import { makeCombobox, noKernel } from "./combobox";
 import { make, setText } from "./dom";
 import { button, makeSelect } from "./fields";
 import type { Scene } from "./scene";
@@ -43,13 +42,18 @@ export function makeQuestion(store: Store) {
     const can = (one: number) => one !== index && store.can({ other: one });
     const first = info.prediction.map((one) => one.index).filter((one) => one !== index);
     versus.update(
-      { labels, first, can, otherwise: store.canAsk ? "A class is not compared with itself." : NO_KERNEL },
+      {
+        labels,
+        first,
+        can,
+        otherwise: store.canAsk ? "A class is not compared with itself." : noKernel("classes"),
+      },
       other === null ? "" : labels.name(other),
       "Nothing: search a class",
     );
     nothing.hidden = other === null;
     nothing.disabled = !store.can({ other: null });
-    nothing.title = nothing.disabled ? NO_KERNEL : "";
+    nothing.title = nothing.disabled ? noKernel("classes") : "";
     // Where nothing makes probabilities, there are none to ask about.
     const known = store.traits.catalogue.scores.filter(
       (one) =>

@@ -50,6 +50,8 @@ export function makeStage(
   element.append(layers, marks.element, cross.element, loupe.element);
   const at = (point: Point) => {
     const place = current && placeIn(current.framing, point);
+    // Around what the model saw there is nothing to choose.
+    setAttribute(element, "data-outside", !place);
     if (place) hovered(place);
   };
   followGestures(element, store, at, (from, to, done) => {

@@ -82,7 +82,7 @@ function makeView(store: Store, signal: AbortSignal) {
   const go = (place: Place) => {
     moved(place);
     reveal(store, place);
-    announcer.say(() => readout.words());
+    announcer.say(() => joined(", ", [readout.words(), choosing.words()]));
   };
   const readout = makeReadout(go, (place) => stage.fineAt(place));
   const [crosshair, help] = crosshairButton();
@@ -245,8 +245,9 @@ function makeView(store: Store, signal: AbortSignal) {
       if (!over(event) || !hover) return;
       held = hover;
       // What was dragged, or is a panel's, is only read.
-      const chosen = stage.shown.contains(event.target as Node) && !stage.shown.hasAttribute("data-dragged");
-      if (chosen) choosing.click(held);
+      const { shown } = stage;
+      if (shown.contains(event.target as Node) && !shown.matches("[data-dragged], [data-outside]"))
+        choosing.click(held);
     });
     listen(element, "pointerover", (event) => over(event) || leave());
     // A finger that is lifted leaves too, before the tap is a click. One that scrolls the page is called off.
