@@ -429,7 +429,9 @@ def _named(attribution: Attribution, weights: str) -> Attribution:
 def _print_prediction(explainer: Explainer, weights: str) -> None:
     print(f"{explainer.model_name} ({weights}) says:")
     for found in explainer.prediction:
-        print(f"  {found.probability:7.2%}  {found.label}" + (f" ({found.index})" if explainer.labels else ""))
+        # What nothing makes a probability of is a number as it is.
+        says = f"{found.score:7.4g}" if found.probability is None else f"{found.probability:7.2%}"
+        print(f"  {says}  {found.label}" + (f" ({found.index})" if explainer.labels else ""))
 
 
 def _fail(words: str, code: int) -> int:

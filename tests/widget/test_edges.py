@@ -385,7 +385,7 @@ def test_a_closed_widget_lets_go_of_the_run_it_kept(make: Any, picture: Any) -> 
 
 # --- two widgets, one choice ----------------------------------------------------------------------------------------
 
-CHOICES = ("class_index", "versus", "score", "method", "parameters")
+CHOICES = ("class_index", "versus", "score", "place", "method", "parameters")
 
 
 def test_widgets_linked_in_all_choices_come_to_rest_on_the_same(make: Any, picture: Any) -> None:

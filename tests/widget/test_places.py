@@ -10,10 +10,13 @@ from typing import Any
 import ipywidgets
 import numpy as np
 import pytest
+import torch
 import traitlets
 from torch import nn
 
 import saliency_widget as sw
+from saliency_widget.explainer import Explainer
+from saliency_widget.targets import Located, at_place
 from saliency_widget.targets.segmentation import Mask
 from tests.places.support import HEIGHT, PICTURE, WIDTH, Detr, Segmenter, faster_rcnn, retinanet, seeded
 from tests.widget.conftest import Small
@@ -290,6 +293,42 @@ def test_a_page_offers_the_boxes_that_it_has(boxes: Any) -> None:
     assert kept == [one["place"] for one in seen(boxes)["boxes"][:2]]
     assert page.traits["place"] == boxes.place
     assert page.traits["_info"]["subjects"][0]["scene"] == seen(boxes)
+
+
+class Trunk(Small):
+    """Returns one vector for each picture."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x).mean((2, 3))
+
+
+def test_of_a_similarity_nothing_can_be_pointed_at(make: Make) -> None:
+    target = sw.Similarity(255 - PICTURE, "its negative")
+    widget = make(Trunk().eval(), PICTURE, labels=None, target=target).wait(20)
+    assert widget._info["subjects"][0]["scene"] is None
+    shown = widget.shown
+    with pytest.raises(traitlets.TraitError, match="as a whole"):
+        widget.place = [1, 2]
+    ask(widget, target={"kind": "pixel logit", "index": None, "place": [1, 2]})
+    assert answer(widget)["kind"] == "error"
+    widget.method = "smoothgrad"
+    assert widget.wait(60).target.text == "similarity to its negative"
+    assert widget.shown != shown
+
+
+@pytest.mark.parametrize("make_model", [Segmenter, Detr, retinanet, faster_rcnn])
+def test_a_place_in_numbers_is_the_target_again(make_model: Any) -> None:
+    explainer = Explainer(seeded(make_model), PICTURE, preprocess="none")
+    targets = explainer.likely(3)
+    if make_model is Segmenter:
+        places = [sw.Pixel(3, 4, 2), sw.Region((1, 2, 5, 9), 1)]
+        targets = (*targets, *map(explainer.resolve, places))
+    assert len(set(targets)) == len(targets) >= 3
+    for target in targets:
+        assert isinstance(target, Located)
+        place = json.loads(json.dumps(target.place))
+        again = at_place(place, target.index, explainer.scene).locate(explainer.scene)
+        assert (again, again.text) == (target, target.text)
 
 
 class Regression(Small):

@@ -164,7 +164,7 @@ export class Store {
     const index = change.index ?? (change.index === undefined && !anew ? now.index : null);
     const other = anew ? null : change.other === undefined ? now.other : change.other;
     const own = anew || placed || change.index !== undefined;
-    const kind = spots && own ? kindAt(spots, place) : placed ? "logit" : now.kind;
+    const kind = spots && own ? kindAt(spots, place) : placed && moved ? "logit" : now.kind;
     // A class is not compared with itself.
     return { kind: change.kind ?? kind, index, other: other === index ? null : other, place };
   }

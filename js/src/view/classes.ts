@@ -72,6 +72,7 @@ export function makeClasses(store: Store) {
     }
     setText(rest, noKernel(spots ? (spots.kind === "detection" ? "boxes" : "places") : "classes"));
     rest.hidden = store.canAsk;
+    setAttribute(list, "aria-label", spots?.kind === "detection" ? "Boxes" : "Classes");
     combobox.element.hidden = spots?.kind === "detection";
     boxes.update(scene);
     const first = [...new Set(rows.map((row) => row.index))];
