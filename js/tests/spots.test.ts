@@ -155,7 +155,7 @@ function open(info: object, kind: string, place: readonly number[], more: object
     stage.dispatchEvent(new PointerEvent("pointerup", at(to[0]!, to[1]!, more)));
     stage.dispatchEvent(new MouseEvent("click", at(to[0]!, to[1]!, more)));
   };
-  return { fake, page, press };
+  return { fake, page, press, stage, at };
 }
 
 const requests = (fake: FakeModel) =>
@@ -248,6 +248,26 @@ describe("a click in the picture of a segmentation", () => {
     ]);
     await frame();
     expect(page.find("[data-drawn]").hidden).toBe(true);
+  });
+
+  it("asks for no region where the pointer is called off, and leaves none behind", async () => {
+    const { fake, page, stage, at } = open(SEGMENTATION, "segment logit", []);
+    stage.dispatchEvent(new PointerEvent("pointerdown", at(12, 12, { shiftKey: true })));
+    stage.dispatchEvent(new PointerEvent("pointermove", at(40, 40, { shiftKey: true })));
+    await frame();
+    expect(page.find("[data-drawn]").hidden).toBe(false);
+    stage.dispatchEvent(new PointerEvent("pointercancel", at(40, 40)));
+    key(page, "Escape");
+    await frame();
+    expect([page.find("[data-drawn]").hidden, requests(fake)]).toEqual([true, []]);
+  });
+
+  it("keeps the class of the map on display in the box until the other is known", async () => {
+    const { fake, page, press } = open(SEGMENTATION, "segment logit", []);
+    press(79, 1);
+    await frame();
+    expect(requests(fake).length).toBe(1);
+    expect(page.find<HTMLInputElement>("[role=combobox]").value).toBe("<b>cat</b>");
   });
 
   it("is asked for once: the latest of several wins", () => {

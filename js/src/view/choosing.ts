@@ -101,8 +101,8 @@ export function makeChoosing(store: Store, place: () => Place, say: (words: stri
   }
 
   function cancel(): boolean {
-    if (!first) return false;
-    first = null;
+    if (!first && !drawn) return false;
+    first = drawn = null;
     store.audience.tell();
     return true;
   }

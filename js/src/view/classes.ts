@@ -76,8 +76,9 @@ export function makeClasses(store: Store) {
     combobox.element.hidden = spots?.kind === "detection";
     boxes.update(scene);
     const first = [...new Set(rows.map((row) => row.index))];
-    const { index } = store.wanted?.target ?? drawn?.header.target ?? { index: info.prediction[0]?.index };
-    const named = index ?? null;
+    // While the class at a place is not known yet, the one on display stands.
+    const now = drawn ? drawn.header.target.index : (info.prediction[0]?.index ?? null);
+    const named = store.wanted?.target.index ?? now;
     combobox.update(
       { labels, first, can, otherwise: noKernel("classes") },
       named === null ? "" : labels.name(named),

@@ -110,7 +110,8 @@ export function followGestures(
       return;
     }
     begun = null;
-    if (corner) outline(event, true);
+    if (corner && event.type === "pointerup") outline(event, true);
+    corner = null;
     element.removeAttribute("data-panning");
     if (!dragged) return;
     dragged = false;
