@@ -203,9 +203,22 @@ describe("a click in the picture of a detector", () => {
     press(35, 35);
     await frame();
     expect(fake.sent).toEqual([]);
-    expect(named(page, "Choose thing 2").getAttribute("aria-disabled")).toBe("true");
-    expect(named(page, "Choose thing 2").title).toContain("Without a kernel");
+    expect(named(page, "Choose this box").getAttribute("aria-disabled")).toBe("true");
+    expect(named(page, "Choose this box").title).toContain("Without a kernel");
     expect(page.find(".rest").textContent).toContain("boxes");
+  });
+
+  it("says which box it would take", async () => {
+    const { page, stage, at } = open(DETECTION, "box logit", [0]);
+    for (const [x, y, words] of [
+      [35, 35, "thing 2, 60.0\u00a0%"],
+      [79, 5, "thing 1, 90.0\u00a0%"],
+    ] as const) {
+      stage.dispatchEvent(new PointerEvent("pointermove", at(x, y)));
+      await frame();
+      expect(named(page, "Choose this box").title).toBe(words);
+      expect(page.find("[data-aim]").textContent).toBe(words);
+    }
   });
 
   it("offers the same boxes in a list", async () => {

@@ -16,8 +16,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 # What it has become; the aim is 120,000 and 40,000, which it misses: see CONTRIBUTING.md.
-MOST_BYTES = 152_500
-MOST_GZIP = 58_300
+MOST_BYTES = 152_800
+MOST_GZIP = 58_500
 
 pytestmark = pytest.mark.package
 

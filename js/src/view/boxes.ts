@@ -1,4 +1,4 @@
-import { percent } from "../map/format";
+import { percent, shorten } from "../map/format";
 import type { Info } from "../map/header";
 import { Labels } from "../map/labels";
 import { type Box, isOf, placeWords, type Spots } from "../map/spots";
@@ -58,7 +58,7 @@ export function likely({ prediction, spots }: Info): Change[] {
 
 /** A box in words. */
 export function boxWords({ label, probability }: Box): string {
-  return `${label}, ${percent(100 * probability, true)}`;
+  return `${shorten(label, 60)}, ${percent(100 * probability, true)}`;
 }
 
 /** All boxes in one list, to be typed in and walked through by keys. */

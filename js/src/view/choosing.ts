@@ -16,6 +16,8 @@ export function makeChoosing(store: Store, place: () => Place, say: (words: stri
   let clicks = true;
   let first: Place | null = null;
   let drawn: Edges | null = null;
+  /** The box at the crosshair, in words. */
+  let here = "";
   const take = button("", () => choose());
   const cornerButton = button("", corner);
   const toggle = makeCheckbox("Click chooses", (on) => {
@@ -122,21 +124,16 @@ export function makeChoosing(store: Store, place: () => Place, say: (words: stri
   function aim(at: Place, pointed: boolean): Aim {
     const spots = scene?.info.spots;
     if (!spots) return { box: null, region: null };
-    const box = spots.kind === "detection" ? boxHere(at, spots) : null;
-    const what =
-      spots.kind === "detection"
-        ? box
-          ? `${boxWords(box)}`
-          : "no box here"
-        : first
-          ? "region"
-          : "this pixel";
-    setText(take, `Choose ${what}`);
+    const boxes = spots.kind === "detection";
+    const box = boxes ? boxHere(at, spots) : null;
+    here = !boxes ? "" : box ? boxWords(box) : "no box here";
+    // As wide whatever is pointed at, so that nothing moves under the pointer.
+    setText(take, boxes ? "Choose this box" : first ? "Choose region" : "Choose this pixel");
     setText(cornerButton, first ? "Second corner" : "First corner");
     const change = changeAt(at);
     const can = first !== null || (change !== null && store.can(change));
     setAttribute(take, "aria-disabled", can ? null : "true");
-    setAttribute(take, "title", can || store.canAsk ? null : why());
+    setAttribute(take, "title", change && !can ? why() : here || null);
     return { box: pointed ? box : null, region: drawn ?? (first && between(first, pixelAt(at, spots))) };
   }
 
@@ -149,7 +146,7 @@ export function makeChoosing(store: Store, place: () => Place, say: (words: stri
     cancel,
     draw,
     /** The box at the crosshair, for whoever does not see it. */
-    words: () => (scene?.info.spots?.kind === "detection" ? take.textContent : ""),
+    words: () => here,
     /** A click at a place: where clicks choose, it is taken. */
     click: (at: Place) => (clicks || first) && choose(at),
   };
