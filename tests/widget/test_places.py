@@ -229,9 +229,12 @@ def test_a_classifier_has_no_places(make: Make) -> None:
         widget.place = [1, 2]
     widget.place = []
     assert widget.class_index == 3
-    # -1 is the predicted class, also where something else is on display.
+    # -1, and None in a request, is the predicted class, also where something else is on display.
+    best = widget._info["subjects"][0]["prediction"][0]["index"]
+    ask(widget, target={"kind": "logit", "index": None, "other": None})
+    assert answer(widget)["key"] == f"gradient/logit/{best}"
     widget.class_index = -1
-    assert widget.wait(20).class_index == widget._info["subjects"][0]["prediction"][0]["index"]
+    assert widget.wait(20).class_index == best != 3
 
 
 def test_boxes_that_no_query_has_are_refused(boxes: Any) -> None:
