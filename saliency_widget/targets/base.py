@@ -6,7 +6,7 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -116,9 +116,39 @@ class Target(ABC):
         """
 
 
+class OfOneClass(Target):
+    """A score of one class, of the whole picture or of a place in it.
+
+    Attributes
+    ----------
+    which
+        A class index, a label, or None for the class that the model predicts.
+    label
+        The name of the class, once it is known which and where it has one.
+    """
+
+    if TYPE_CHECKING:  # fields of the subclasses, in which other parameters come first
+
+        @property
+        def which(self) -> int | str | None: ...  # noqa: D102
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "which", checked(self.which))
+
+    @property
+    def index(self) -> int | None:
+        """The class index; None until a target given by label, or by None, is bound."""
+        return self.which if isinstance(self.which, int) else None
+
+    @property
+    def named(self) -> tuple[int | str, ...]:
+        """The class, where it is given by index or by label."""
+        return () if self.which is None else (self.which,)
+
+
 @dataclass(frozen=True)
-class ClassTarget(Target):
-    """A score of one class.
+class ClassTarget(OfOneClass):
+    """A score of one class, read from scores (N, classes).
 
     Parameters
     ----------
@@ -133,19 +163,6 @@ class ClassTarget(Target):
 
     which: int | str | None = None
     label: str | None = field(default=None, kw_only=True)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "which", checked(self.which))
-
-    @property
-    def index(self) -> int | None:
-        """The class index; None until a target given by label, or by None, is resolved."""
-        return self.which if isinstance(self.which, int) else None
-
-    @property
-    def named(self) -> tuple[int | str, ...]:
-        """The class, where it is given by index or by label."""
-        return () if self.which is None else (self.which,)
 
     @property
     def bound(self) -> bool:

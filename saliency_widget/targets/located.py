@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from saliency_widget.errors import InputError
-from saliency_widget.targets.base import Target, checked
+from saliency_widget.targets.base import OfOneClass, Target
 from saliency_widget.targets.scene import Scene
 
 L = TypeVar("L", bound="Located")
 
 
 @dataclass(frozen=True, eq=False)
-class Located(Target):
+class Located(OfOneClass):
     """A score of one class at one place.
 
     Attributes
@@ -27,32 +27,14 @@ class Located(Target):
 
     label: str | None = field(default=None, kw_only=True)
 
-    if TYPE_CHECKING:  # a field of the subclasses, after what places them
-
-        @property
-        def which(self) -> int | str | None: ...  # noqa: D102
-
     unit: ClassVar[str] = "logit"
     of_classes: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "which", checked(self.which))
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and isinstance(other, Located) and other.key == self.key
 
     def __hash__(self) -> int:
         return hash((type(self), self.key))
-
-    @property
-    def index(self) -> int | None:
-        """The class index; None until the target is located."""
-        return self.which if isinstance(self.which, int) else None
-
-    @property
-    def named(self) -> tuple[int | str, ...]:
-        """The class, where it is given by index or by label."""
-        return () if self.which is None else (self.which,)
 
     @property
     def bound(self) -> bool:
