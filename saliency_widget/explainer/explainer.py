@@ -33,7 +33,9 @@ from saliency_widget.targets import (
     Detection,
     Located,
     Logit,
+    LogProbability,
     Pixel,
+    Probability,
     Scene,
     Segment,
     Similarity,
@@ -322,8 +324,9 @@ class Explainer:
         """What a class alone means where the model gives no score of the whole picture."""
         if not self.scene.kind:
             raise error
-        if type(target) is Logit:
-            return Segment(target.which) if self.scene.kind == "segmentation" else Detection(target.which)
+        if isinstance(target, (Logit, Probability, LogProbability)):
+            place = Segment if self.scene.kind == "segmentation" else Detection
+            return place(target.which, of=target.kind, activation=getattr(target, "activation", None))
         each = "pixel" if self.scene.kind == "segmentation" else self.scene.place
         raise InputError(
             "target",

@@ -13,7 +13,7 @@ from saliency_widget.engine.problem import Problem
 from saliency_widget.models.detectors import Hearing, Rectangle, find_detector
 from saliency_widget.models.unwrap import unwrap
 from saliency_widget.targets import Box, Detection, Scene
-from saliency_widget.targets.reading import grid_in, queries_in
+from saliency_widget.targets.reading import classifies_masks, grid_in, queries_in
 
 Names = Callable[[int], tuple[str, ...]]
 
@@ -41,7 +41,8 @@ def look(problem: Problem, names: Names) -> Scene:
         grid = grid_in(output, 1)
         if grid is None:
             return empty
-        return replace(empty, grid=_kept(grid), labels=names(grid.shape[1]))
+        activation = "" if classifies_masks(output) else "sigmoid" if grid.shape[1] == 1 else "softmax"
+        return replace(empty, grid=_kept(grid), labels=names(grid.shape[1]), activation=activation)
 
     return problem.read(see)
 
@@ -55,7 +56,14 @@ def _detected(empty: Scene, model: nn.Module, output: Any, heard: Hearing, names
     found, detector = heard.detections(output), find_detector(model)
     assert detector is not None
     logits = _kept(heard.result(1).logits)
-    scene = replace(empty, places=logits, place=detector.kind, labels=names(logits.shape[1]))
+    by_itself = detector.family in ("RetinaNet", "FCOS")
+    scene = replace(
+        empty,
+        places=logits,
+        place=detector.kind,
+        labels=names(logits.shape[1]),
+        activation="sigmoid" if by_itself else "softmax",
+    )
     boxes = []
     for one in found:
         place: Any = {"region": one.region} if detector.kind == "region" else {"anchor": one.place}
@@ -71,7 +79,14 @@ def _queried(empty: Scene, model: nn.Module, logits: Tensor, boxes: Tensor, name
     # The first of their kind, and most since, count "no object" as one more class; a later branch has none.
     without = 0 if known == classes else 1
     probabilities = logits.softmax(dim=1) if without else logits.sigmoid()
-    scene = replace(empty, places=logits, place="query", labels=names(classes - without), without=without)
+    scene = replace(
+        empty,
+        places=logits,
+        place="query",
+        labels=names(classes - without),
+        without=without,
+        activation="softmax" if without else "sigmoid",
+    )
     best = probabilities[:, : scene.choices].max(dim=1)
     found = []
     for query in torch.argsort(best.values, descending=True, stable=True).tolist():

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from saliency_widget.errors import InputError
 from saliency_widget.targets.base import ClassTarget, words
+from saliency_widget.targets.probability import check_activation, quantity
 
 P = TypeVar("P", bound="_OfProbability")
-
-_ACTIVATIONS = ("softmax", "sigmoid")
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,7 @@ class _OfProbability(ClassTarget):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.activation not in (None, *_ACTIVATIONS):
-            raise InputError(
-                "activation",
-                self.activation,
-                "makes no probability of an output",
-                'Give "softmax" (one class is right), "sigmoid" (each class by itself), or None.',
-            )
+        check_activation(self.activation)
 
     @property
     def text(self) -> str:
@@ -67,25 +60,13 @@ class _OfProbability(ClassTarget):
     def check(self, classes: int) -> None:
         """Raise :class:`~saliency_widget.InputError` where a model with so many classes has no such score."""
         super().check(classes)
-        if self.activation == "softmax" and classes == 1:
-            raise InputError(
-                "activation", "softmax", "over a model's one output is 1 whatever the picture", 'Give "sigmoid".'
-            )
+        check_activation(self.activation, classes)
 
     def probability(self, outputs: Tensor) -> float | None:
         """The probability of the class, made as the score's own is."""
         if self.activation == "sigmoid" and self.index is not None:
             return float(outputs[0, self.index].sigmoid())
         return super().probability(outputs)
-
-    def _against(self, outputs: Tensor) -> Tensor:
-        """By how much all else outweighs the class (N,): p = 1 / (1 + exp of it)."""
-        index = self._index()
-        own = outputs[:, index]
-        if self.activation == "sigmoid" or outputs.shape[1] == 1:
-            return -own
-        rest = torch.cat([outputs[:, :index], outputs[:, index + 1 :]], dim=1)
-        return rest.logsumexp(dim=1) - own
 
 
 @dataclass(frozen=True)
@@ -111,10 +92,7 @@ class Probability(_OfProbability):
 
     def score(self, outputs: Tensor) -> Tensor:
         """Compute the probability (N,) from the outputs (N, classes)."""
-        against = self._against(outputs)
-        # Softmax's derivative contains 1 - p, which rounds to 0 where the model is sure. This is the same number,
-        # written so that neither end cancels.
-        return torch.exp(-torch.logaddexp(torch.zeros_like(against), against))
+        return quantity(self.kind, outputs, self._index(), self.activation)
 
 
 @dataclass(frozen=True)
@@ -136,8 +114,7 @@ class LogProbability(_OfProbability):
 
     def score(self, outputs: Tensor) -> Tensor:
         """Compute the log-probability (N,) from the outputs (N, classes)."""
-        against = self._against(outputs)
-        return -torch.logaddexp(torch.zeros_like(against), against)
+        return quantity(self.kind, outputs, self._index(), self.activation)
 
 
 @dataclass(frozen=True)

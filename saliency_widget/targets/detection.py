@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -20,7 +20,7 @@ from saliency_widget.targets.scene import Box, Scene
 
 @dataclass(frozen=True, eq=False)
 class Detection(Located):
-    """The logit of one class of one box, bound to what stays when the picture changes a little.
+    """The score of one class of one box, bound to what stays when the picture changes a little.
 
     A box's rank among those that are left after suppression changes with the picture, so that a score bound to it jumps
     from one object to another. This one is bound to the query of a transformer, to the anchor of a one-stage detector,
@@ -39,11 +39,15 @@ class Detection(Located):
         none that the model proposed.
     at
         (row, column) in that picture: the most probable box that holds this place is taken, as by a click.
+    of, activation
+        Its "logit", or its "probability" or "log-probability" by softmax over the classes, "no object" or background
+        among them (Faster R-CNN, SSD, DETR), or by the sigmoid (RetinaNet, FCOS, Deformable DETR). It is that of the
+        class: FCOS multiplies it by how central the box is, for the probability that it shows.
 
     Notes
     -----
     Without a place it is the most probable box, of this class or of any. Boxes move with the picture; what is
-    differentiated is the class's logit, with the region held.
+    differentiated is the class's score, with the region held.
 
     Examples
     --------
@@ -86,7 +90,7 @@ class Detection(Located):
     @property
     def key(self) -> str:
         """Short text that tells this target from every other of the same model."""
-        return f"{self.kind}/{self.which}/{self._where}"
+        return f"{self.kind}/{self.which}/{self._where}{self._tail}"
 
     @property
     def place(self) -> tuple[float, ...]:
@@ -97,7 +101,7 @@ class Detection(Located):
     @property
     def text(self) -> str:
         """The target in words: "logit of dog of query 17"."""
-        what = "the most probable box" if self.which is None else f"logit of {words(self.which, self.label)}"
+        what = "the most probable box" if self.which is None else f"{self._what} of {words(self.which, self.label)}"
         return f"{what} of {self._where}" if self._where else what
 
     @property
@@ -118,8 +122,7 @@ class Detection(Located):
         given = next((name for name in ("query", "anchor", "region") if getattr(self, name) is not None), None)
         if given is None:
             found = self._seen(scene)
-            target: Detection = found.target
-            return target
+            return self._as_of(found, scene)
         if given != scene.place:
             raise InputError(
                 "target",
@@ -140,7 +143,7 @@ class Detection(Located):
         return self.bind(index, scene, _box=known[0] if known else None)
 
     def score(self, outputs: Any) -> Tensor:
-        """The logit (N,) from what the model returns.
+        """The score (N,) from what the model returns.
 
         Raises
         ------
@@ -155,7 +158,7 @@ class Detection(Located):
             slot = self.__dict__.get("_row")
         if logits is None or slot is None or slot >= logits.shape[1]:
             raise ModelError(f"the score {self.text!r} is not among what the model returned for this picture.")
-        return logits[:, slot, self.index]
+        return self._quantity(logits[:, slot], self.index)
 
     def among(self, regions: Sequence[Rectangle]) -> Detection:
         """The same target of a pass in which these regions are scored, in this order."""
@@ -164,6 +167,14 @@ class Detection(Located):
         found = copy(self)
         object.__setattr__(found, "_row", regions.index(self.region))
         return found
+
+    def _as_of(self, box: Box, scene: Scene) -> Detection:
+        """The same score of a box."""
+        found: Detection = box.target
+        if self.of == "logit":
+            return found
+        asked = replace(found, of=self.of, activation=self.activation)
+        return asked.bind(box.index, scene, _box=box.box)
 
     def _class(self, scene: Scene) -> int:
         return find_class(self.which, scene.labels, scene.classes, None)
@@ -197,8 +208,7 @@ class Detection(Located):
             known = [box for box in scene.boxes if box.target.region == self.region]
             if not known:
                 raise InputError("target", self, "names a region and no class", "Give Detection(class, region=...).")
-            target: Detection = known[0].target
-            return target
+            return self._as_of(known[0], scene)
         return self.bind(self._class(scene), scene)
 
 

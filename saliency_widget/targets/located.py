@@ -6,8 +6,12 @@ from abc import abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeVar
 
+import torch
+from torch import Tensor
+
 from saliency_widget.errors import InputError
 from saliency_widget.targets.base import OfOneClass, Target
+from saliency_widget.targets.probability import UNITS, check_activation, quantity
 from saliency_widget.targets.scene import Scene
 
 L = TypeVar("L", bound="Located")
@@ -17,6 +21,14 @@ L = TypeVar("L", bound="Located")
 class Located(OfOneClass):
     """A score of one class at one place.
 
+    Parameters
+    ----------
+    of
+        "logit", "probability" or "log-probability" of the class, among all classes of the same place.
+    activation
+        What makes the probability: "softmax", where the classes exclude each other, or "sigmoid", where they do not.
+        None is what the model's kind does. The target's text names it.
+
     Attributes
     ----------
     which
@@ -25,16 +37,32 @@ class Located(OfOneClass):
         The name of the class, once located and where it has one.
     """
 
+    of: str = field(default="logit", kw_only=True)
+    activation: str | None = field(default=None, kw_only=True)
     label: str | None = field(default=None, kw_only=True)
 
-    unit: ClassVar[str] = "logit"
     of_classes: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.of not in UNITS:
+            raise InputError("of", self.of, "is no score of a class at a place", f"Use one of {', '.join(UNITS)}.")
+        check_activation(self.activation)
+        if self.of == "logit" and self.activation is not None:
+            raise InputError("activation", self.activation, "makes no logit", 'Leave it out, or give of="probability".')
+        # "pixel logit" is the kind of its class; this one may be a pixel's probability.
+        object.__setattr__(self, "kind", kind_of(type(self), self.of))
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and isinstance(other, Located) and other.key == self.key
 
     def __hash__(self) -> int:
         return hash((type(self), self.key))
+
+    @property
+    def unit(self) -> str:
+        """The unit of the score."""
+        return UNITS[self.of]
 
     @property
     def bound(self) -> bool:
@@ -59,10 +87,42 @@ class Located(OfOneClass):
     def bind(self: L, index: int, scene: Scene, **settled: Any) -> L:
         """The same target of this class; what is settled is kept beside the parameters."""
         known: Any = {"which": index, "label": scene.labels[index] if index < len(scene.labels) else None}
+        if self.of != "logit":
+            if not scene.activation:
+                raise InputError(
+                    "of",
+                    self.of,
+                    "cannot be had of a model that classifies masks: its scores are sums of probabilities",
+                    'Leave it out, for "logit".',
+                )
+            known["activation"] = self.activation or scene.activation
+            check_activation(known["activation"], scene.classes)
         bound = replace(self, **known)
         for name, value in {"_settled": True, **settled}.items():
             object.__setattr__(bound, name, value)
         return bound
+
+    @property
+    def _what(self) -> str:
+        """What the score is, with what makes it: "softmax probability"."""
+        return f"{self.activation} {self.of}" if self.activation else self.of
+
+    @property
+    def _tail(self) -> str:
+        """What tells the score's key from that of the logit."""
+        if self.of == "logit":
+            return ""
+        return "/sigmoid" if self.activation == "sigmoid" else "/softmax"
+
+    def _quantity(self, scores: Tensor, index: int) -> Tensor:
+        if scores.dtype not in (torch.float32, torch.float64):
+            scores = scores.float()
+        return quantity(self.of, scores, index, self.activation)
+
+
+def kind_of(place: type[Located], of: str) -> str:
+    """The kind of a target of such a place: "pixel probability"."""
+    return f"{place.kind.removesuffix('logit')}{of}"
 
 
 def needs(what: str, scene: Scene, target: Target) -> InputError:

@@ -12,6 +12,8 @@ from saliency_widget.targets.base import Target
 from saliency_widget.targets.contrast import Contrast
 from saliency_widget.targets.detection import Detection
 from saliency_widget.targets.kinds import KINDS
+from saliency_widget.targets.located import kind_of
+from saliency_widget.targets.probability import UNITS
 from saliency_widget.targets.segmentation import Pixel, Region, Segment
 
 _TOLD = ("kind", "index", "label", "text")
@@ -42,11 +44,12 @@ def target_from_plain(told: Mapping[str, Any]) -> Target:
     InputError
         It is none that its plain values make: a function of the user's is not among them.
     """
-    kinds: dict[Any, Any] = {**KINDS, **{one.kind: one for one in (Contrast, Pixel, Region, Segment, Detection)}}
+    places = (Pixel, Region, Segment, Detection)
+    kinds: dict[Any, Any] = {**KINDS, Contrast.kind: Contrast, **{kind_of(o, of): o for o in places for of in UNITS}}
     kind, index = told.get("kind"), told.get("index")
     known = isinstance(kind, str) and kind in kinds and isinstance(index, int) and not isinstance(index, bool)
     # A mask that was drawn by hand is not among the plain values.
-    if not known or (kind == Region.kind and "mask" not in told):
+    if not known or (kinds[kind] is Region and "mask" not in told):
         raise InputError(
             "target",
             None,

@@ -47,6 +47,11 @@ def grid_in(output: Any, rows: int | None = None) -> Tensor | None:
     return None
 
 
+def classifies_masks(output: Any) -> bool:
+    """Whether what :func:`grid_in` finds is a sum of probabilities (MaskFormer) rather than logits."""
+    return all(isinstance(_member(output, f"{name}_queries_logits"), Tensor) for name in ("class", "masks"))
+
+
 def queries_in(output: Any) -> Queries | None:
     """What a detector with queries returned; None where it is something else."""
     boxes = _member(output, "pred_boxes")
@@ -90,6 +95,23 @@ def upsampled(logits: Tensor, height: int, width: int) -> Tensor:
     if logits.shape[2:] == (height, width):
         return logits
     return functional.interpolate(logits, size=(height, width), mode="bilinear", align_corners=False)
+
+
+def at_pixels(logits: Tensor, mask: Tensor) -> Tensor:
+    """The upsampled scores (N, C, P) at the P pixels of a mask (H, W).
+
+    Only the rectangle around the mask is made.
+    """
+    rows, columns = (torch.where(mask.any(dim=axis))[0] for axis in (1, 0))
+    top, left = int(rows[0]), int(columns[0])
+    part = mask[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]
+    if logits.shape[2:] == mask.shape:
+        seen = logits[:, :, top : top + part.shape[0], left : left + part.shape[1]]
+    else:
+        sides = zip(logits.shape[2:], mask.shape, (top, left), part.shape, strict=True)
+        down, across = (_stretch(n, side)[at : at + length].to(logits) for n, side, at, length in sides)
+        seen = down @ logits @ across.T
+    return seen[:, :, part.to(logits.device)]
 
 
 def share_of_cells(mask: Tensor, height: int, width: int) -> Tensor:

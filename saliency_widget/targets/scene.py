@@ -63,6 +63,8 @@ class Scene:
         What a detector sees, most probable first.
     without
         1 where the last class of a detector means that there is nothing, else 0.
+    activation
+        What makes probabilities of the scores of a place: "softmax" or "sigmoid"; "" where nothing does.
     embed
         The vector (D,) that the model gives for another image.
     """
@@ -75,6 +77,7 @@ class Scene:
     place: str = ""
     boxes: tuple[Box, ...] = ()
     without: int = 0
+    activation: str = ""
     embed: Callable[[Any], Tensor] | None = None
 
     @property

@@ -15,7 +15,7 @@ from torch import Tensor
 from saliency_widget.errors import InputError, ModelError
 from saliency_widget.targets.base import find_class, words
 from saliency_widget.targets.located import Located, needs
-from saliency_widget.targets.reading import grid_in, share_of_cells
+from saliency_widget.targets.reading import at_pixels, grid_in, share_of_cells
 from saliency_widget.targets.scene import Scene
 
 _MOST_CELLS = 128
@@ -66,7 +66,7 @@ class Mask:
 
 @dataclass(frozen=True, eq=False)
 class OfPixels(Located):
-    """The mean logit of one class over some pixels, which are the same whatever is done to the picture."""
+    """The mean score of one class over some pixels, which are the same whatever is done to the picture."""
 
     @property
     def pixels(self) -> npt.NDArray[np.bool_] | None:
@@ -81,7 +81,7 @@ class OfPixels(Located):
         return None if found is None or len(self.place) > 1 else found.cells
 
     def score(self, outputs: Any) -> Tensor:
-        """The mean logit (N,) from what the model returns.
+        """The mean score (N,) from what the model returns.
 
         Raises
         ------
@@ -97,9 +97,13 @@ class OfPixels(Located):
                 f"the score {self.text!r} is of a grid of {weights.shape[0]} x {weights.shape[1]} cells, and the model "
                 f"returned {'none' if logits is None else tuple(logits.shape)}."
             )
-        wide = logits[:, self.index]
-        wide = wide if wide.dtype in (torch.float32, torch.float64) else wide.float()
-        return (wide * weights.to(wide)).sum((1, 2))
+        if self.of == "logit":
+            # A mean of logits is one weighted sum of cells.
+            own = self._quantity(logits, self.index)
+            return (own * weights.to(own)).sum((1, 2))
+        assert self.pixels is not None
+        # A probability is none: it is made of each pixel's own scores.
+        return self._quantity(at_pixels(logits, torch.from_numpy(self.pixels)), self.index).mean(dim=1)
 
     def _over(self, mask: npt.NDArray[np.bool_], index: int, scene: Scene) -> OfPixels:
         assert scene.grid is not None
@@ -109,7 +113,7 @@ class OfPixels(Located):
 
 @dataclass(frozen=True, eq=False)
 class Pixel(OfPixels):
-    """The logit of one class at one pixel of a segmentation.
+    """The score of one class at one pixel of a segmentation.
 
     Parameters
     ----------
@@ -117,6 +121,8 @@ class Pixel(OfPixels):
         In the picture that the model sees, from 0.
     which
         A class index, a label, or None for the class that the model predicts there.
+    of, activation
+        Its "logit", or its "probability" or "log-probability" among all classes at that pixel; see :class:`Located`.
 
     Notes
     -----
@@ -140,7 +146,7 @@ class Pixel(OfPixels):
     @property
     def key(self) -> str:
         """Short text that tells this target from every other of the same model."""
-        return f"{self.kind}/{self.which}/{self.row},{self.column}"
+        return f"{self.kind}/{self.which}/{self.row},{self.column}{self._tail}"
 
     @property
     def place(self) -> tuple[float, ...]:
@@ -150,7 +156,7 @@ class Pixel(OfPixels):
     @property
     def text(self) -> str:
         """The target in words: "logit of cat at row 30, column 41"."""
-        return f"logit of {words(self.which, self.label)} at row {self.row}, column {self.column}"
+        return f"{self._what} of {words(self.which, self.label)} at row {self.row}, column {self.column}"
 
     def locate(self, scene: Scene) -> Pixel:
         """Bind it to a class; see :meth:`Located.locate`."""
@@ -170,7 +176,7 @@ class Pixel(OfPixels):
 
 @dataclass(frozen=True, eq=False)
 class Region(OfPixels):
-    """The mean logit of one class over a region of a segmentation.
+    """The mean score of one class over a region of a segmentation.
 
     Parameters
     ----------
@@ -179,6 +185,8 @@ class Region(OfPixels):
         right) in its pixels, of which bottom and right are the first that no longer belong to it.
     which
         A class index, a label, or None for the class that the model predicts over most of the region.
+    of, activation
+        The mean over the pixels of their "logit", "probability" or "log-probability"; see :class:`Located`.
     """
 
     mask: Any
@@ -194,7 +202,7 @@ class Region(OfPixels):
     def key(self) -> str:
         """Short text that tells this target from every other of the same model."""
         place = f"{self.mask.digest:08x}" if isinstance(self.mask, Mask) else ",".join(map(str, self.mask))
-        return f"{self.kind}/{self.which}/{place}"
+        return f"{self.kind}/{self.which}/{place}{self._tail}"
 
     @property
     def place(self) -> tuple[float, ...]:
@@ -209,7 +217,7 @@ class Region(OfPixels):
         else:
             top, left, bottom, right = self.mask
             where = f"rows {top} to {bottom - 1}, columns {left} to {right - 1}"
-        return f"mean logit of {words(self.which, self.label)} over {where}"
+        return f"mean {self._what} of {words(self.which, self.label)} over {where}"
 
     def locate(self, scene: Scene) -> Region:
         """Bind it to a class; see :meth:`Located.locate`."""
@@ -239,12 +247,14 @@ class Region(OfPixels):
 
 @dataclass(frozen=True, eq=False)
 class Segment(OfPixels):
-    """The mean logit of one class over the pixels that the model assigns to it in this picture.
+    """The mean score of one class over the pixels that the model assigns to it in this picture.
 
     Parameters
     ----------
     which
         A class index, a label, or None for the class that covers most of the picture, other than the background.
+    of, activation
+        The mean over the pixels of their "logit", "probability" or "log-probability"; see :class:`Located`.
 
     Notes
     -----
@@ -258,12 +268,12 @@ class Segment(OfPixels):
     @property
     def key(self) -> str:
         """Short text that tells this target from every other of the same model."""
-        return f"{self.kind}/{self.which}"
+        return f"{self.kind}/{self.which}{self._tail}"
 
     @property
     def text(self) -> str:
         """The target in words: "mean logit of cat over its mask"."""
-        return f"mean logit of {words(self.which, self.label)} over its mask"
+        return f"mean {self._what} of {words(self.which, self.label)} over its mask"
 
     def locate(self, scene: Scene) -> Segment:
         """Bind it to a class and its mask; see :meth:`Located.locate`."""

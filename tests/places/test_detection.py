@@ -229,7 +229,6 @@ def test_a_detector_inside_another_module() -> None:
         (faster_rcnn, sw.Detection(region=(0, 0, 5, 5)), "names a region and no class"),
         (faster_rcnn, sw.Detection(1, region=(90, 0, 99, 5)), "lies outside the picture"),
         (Detr, sw.Pixel(0, 0), "needs a score for each pixel"),
-        (Detr, sw.Probability(0), "a score of the whole picture"),
         (faster_rcnn, [sw.Detection(), sw.Score(lambda out: out[0]["scores"][:1], "x")], "stands beside detections"),
     ],
 )

@@ -23,8 +23,19 @@ from tests.places.support import HEIGHT, PICTURE, PLAIN, WIDTH, Detr, Segmenter,
         (faster_rcnn, sw.Detection()),
         (retinanet, sw.Detection(2, anchor=7)),
         (Detr, None),
+        (Segmenter, sw.Pixel(3, 4, of="probability")),
+        (retinanet, sw.Detection(2, anchor=7, of="log-probability")),
     ],
-    ids=["pixel", "region", "segment", "box of a region", "box of an anchor", "box of a query"],
+    ids=[
+        "pixel",
+        "region",
+        "segment",
+        "box of a region",
+        "box of an anchor",
+        "box of a query",
+        "probability",
+        "log-probability",
+    ],
 )
 def test_the_same_map_again(make: Any, target: Any) -> None:
     model = seeded(make)

@@ -126,6 +126,11 @@ def test_a_model_that_classifies_masks() -> None:
     assert by_the_map == pytest.approx(by_differences, rel=1e-7)
 
 
+def test_masks_have_no_probability_of_their_sums() -> None:
+    with pytest.raises(InputError, match="sums of probabilities"):
+        explain(seeded(Masks), sw.Pixel(3, 4, 1, of="probability"))
+
+
 def test_the_mask_does_not_move_with_the_picture() -> None:
     model = seeded(Segmenter)
     explainer = Explainer(model, PICTURE, preprocess=PLAIN)
@@ -187,7 +192,6 @@ def test_such_a_method_refuses_a_score_of_several_tensors() -> None:
         (sw.Region(np.ones((4, 4), dtype=bool)), "has not the size of the picture"),
         (sw.Pixel(0, 0, "horse"), "names no class"),
         (sw.Segment(17), "out of range"),
-        (sw.Probability(1), "a score of the whole picture"),
         (sw.Detection(1), "needs boxes"),
     ],
 )
