@@ -11,6 +11,7 @@ from torch import nn
 
 from saliency_widget.engine.grids import Grid, Size
 from saliency_widget.errors import InputError
+from saliency_widget.models.keras_model import children_of
 from saliency_widget.models.unwrap import unwrap
 
 # The names under which wrappers hold what they wrap; a shadow has no wrappers.
@@ -74,8 +75,7 @@ def name_of(model: nn.Module, layer: Any) -> str:
         raise InputError("layer", layer, "is no layer", _REMEDY)
     part, path = model, []
     for step in layer.split("."):
-        # Not named_children, which leaves out the second name of a module that has two.
-        inner = dict(unwrap(part)._modules.items()).get(step)
+        inner = children_of(unwrap(part)).get(step)
         if inner is not None:
             part = inner
             path.append(step)
@@ -96,7 +96,7 @@ def walk(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             return
         seen.add(id(module))
         yield name, module
-        for step, child in module.named_children():
+        for step, child in children_of(module).items():
             yield from below(f"{name}.{step}" if name else step, child)
 
     yield from below("", model)

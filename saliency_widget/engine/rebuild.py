@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from saliency_widget.engine import norms
+from saliency_widget.engine.keras_twin import part_twin, root_twin
 from saliency_widget.engine.kinds import ATOMS, STANDARD, Kind, kind_of_type, slots_of
 from saliency_widget.engine.rules import RULES
 from saliency_widget.engine.weights import Pair
+from saliency_widget.models.keras_model import is_keras
 from saliency_widget.models.unwrap import unwrap
 
 # Hooks that no forward pass calls, and backward hooks: the map is the derivative of the score, whatever a hook that
@@ -62,6 +64,8 @@ class Rebuilder:
         Some module normalises by the statistics of its batch.
     backward_hooks
         How many of the user's backward hooks were left out.
+    notes
+        What a user should know.
     """
 
     def __init__(self, *, clone: bool = False) -> None:
@@ -77,11 +81,12 @@ class Rebuilder:
         self.scripted = False
         self.batch_statistics = False
         self.backward_hooks = 0
+        self.notes: list[str] = []
 
     def root(self, model: nn.Module) -> nn.Module:
         """Rebuild a model; the memo is dropped afterwards, because it holds the original."""
         try:
-            result = self.any(model)
+            result = self._of_keras(model, whole=True) if is_keras(model) else self.any(model)
             assert isinstance(result, nn.Module)
             return result
         finally:
@@ -123,6 +128,8 @@ class Rebuilder:
             return result
         if isinstance(module, torch.jit.ScriptModule):
             return self._script(module)
+        if is_keras(module):
+            return self._of_keras(module)
         new: nn.Module = object.__new__(type(module))
         self.remember(module, new)
         state = new.__dict__
@@ -158,6 +165,18 @@ class Rebuilder:
             self.empty.append(empty)
             return empty
         return self.any(value)
+
+    def _of_keras(self, module: nn.Module, *, whole: bool = False) -> nn.Module:
+        new: nn.Module
+        if whole:
+            new, views, copies, notes = root_twin(module, self._clone)
+            self.notes += notes
+        else:
+            new, views, copies = part_twin(module, self._clone)
+        self.views += views
+        self.copies += copies
+        self.remember(module, new)
+        return new
 
     def _script(self, module: nn.Module) -> nn.Module:
         # A ScriptModule clones its parameters by differentiable operators.

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from saliency_widget.errors import ModelError
+from saliency_widget.models.keras_model import is_keras, name_of_model, unbuilt
 from saliency_widget.models.unwrap import unwrap
 
 
@@ -42,8 +43,10 @@ def _check_module(name: str, module: nn.Module) -> None:
             f"{name} is a quantized module ({type(module).__name__}), which has no gradient. Explain the float model "
             "from which it was made."
         )
-    if home.partition(".")[0] == "keras":
-        raise ModelError(f"{name} is a Keras module, of which no shadow can be made. Explain a plain torch model.")
+    if is_keras(module):
+        reason = unbuilt(module)
+        if reason is not None:
+            raise ModelError(f"{name_of_model(module)} {reason}, then explain it.")
     if isinstance(module, torch.jit.ScriptModule):
         return
     for key, tensor in [*module._parameters.items(), *module._buffers.items()]:

@@ -80,7 +80,7 @@ class Replica:
         self.module = rebuilder.root(source)
         self.scripted = rebuilder.scripted
         self.batch_statistics = rebuilder.batch_statistics
-        self.notes = [_NO_BACKWARD_HOOKS] if rebuilder.backward_hooks else []
+        self.notes = [*([_NO_BACKWARD_HOOKS] if rebuilder.backward_hooks else []), *rebuilder.notes]
         self.weights = Weights(rebuilder.views, rebuilder.copies, twins)
         # What the shadow refers to weakly, or stands on.
         self._held = (rebuilder.held, source if deep else None)

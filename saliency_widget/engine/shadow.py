@@ -22,6 +22,7 @@ from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.sentinel import Exact, Trip
 from saliency_widget.engine.watched import first_pass
 from saliency_widget.errors import ModelError
+from saliency_widget.models.keras_model import is_keras
 from saliency_widget.models.unwrap import unwrap
 
 # A shadow without a user holds copies of the buffers only; a notebook still need not collect them for ever.
@@ -66,7 +67,8 @@ class Shadow:
     @property
     def was_training(self) -> bool:
         """Whether the model is in training mode, as a whole or in a layer for which that makes a difference."""
-        return self.model.training or any(
+        # Of Keras the mode is an argument of each call, and none of a model.
+        return (self.model.training and not is_keras(self.model)) or any(
             part.training for part in self.model.modules() if isinstance(part, (_DropoutNd, _NormBase))
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from saliency_widget.errors import InputError
+from saliency_widget.models.keras_model import ending, is_keras
 from saliency_widget.models.unwrap import unwrap
 from saliency_widget.models.words import article, shown
 
@@ -113,7 +114,11 @@ def activation_of(model: nn.Module, classes: int) -> str:
     A Hugging Face config says whether its classes exclude each other, and whether they are classes at all; elsewhere it
     is the sigmoid of a single output, and softmax of several.
     """
-    problem = getattr(getattr(unwrap(model), "config", None), "problem_type", None)
+    inner = unwrap(model)
+    found = ending(inner) if is_keras(inner) else None
+    if found is not None:
+        return found[1]
+    problem = getattr(getattr(inner, "config", None), "problem_type", None)
     if problem == "regression":
         return ""
     return "sigmoid" if classes == 1 or problem == "multi_label_classification" else "softmax"

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from saliency_widget.display.geometry import Geometry
 from saliency_widget.errors import InputError
 from saliency_widget.models.image import load_image
+from saliency_widget.models.keras_model import FromKeras, is_keras, is_preprocess_input
 from saliency_widget.models.measure import ColourMap, Transform, measure, measure_colours
 from saliency_widget.models.place import Place
 from saliency_widget.models.presets import PRESETS, Preprocess
@@ -129,7 +130,7 @@ def _prepare(image: object, inner: nn.Module, preprocess: object) -> Prepared:
     own = says if preprocess is None else None
     transform: Transform | None = None
     if preprocess is not None:
-        transform, source = _given(preprocess)
+        transform, source = _given(preprocess, inner)
     else:
         transform, source = (None, "") if says is None else (says.transform, says.source)
     loaded = load_image(image)
@@ -243,7 +244,7 @@ def _picture(pixels: npt.NDArray[np.float64], scaled: bool) -> npt.NDArray[np.ui
     return np.ascontiguousarray(np.broadcast_to(eight, (3, *eight.shape[1:])).transpose(1, 2, 0))
 
 
-def _given(preprocess: object) -> tuple[Transform, str]:
+def _given(preprocess: object, model: nn.Module) -> tuple[Transform, str]:
     if isinstance(preprocess, str):
         found = Preprocess.preset(preprocess)
         return found, f"the preset {preprocess.strip().lower()!r} ({found.text})"
@@ -255,6 +256,10 @@ def _given(preprocess: object) -> tuple[Transform, str]:
     if is_processor(preprocess):
         processor = Processor(preprocess)
         return processor, f"the {processor.__name__} given as preprocess"
+    if is_preprocess_input(preprocess):
+        ready: Any = preprocess
+        found_by_keras = FromKeras(model, ready)
+        return found_by_keras, f"the {ready.__name__} of {ready.__module__} ({found_by_keras.text})"
     if isinstance(preprocess, type) or not callable(preprocess):
         raise InputError(
             "preprocess",
@@ -287,6 +292,8 @@ def _unstated(model: nn.Module) -> InputError:
         way = "torchvision keeps it with the weights: preprocess=weights, such as ResNet50_Weights.DEFAULT"
     elif type(model).__module__.startswith("transformers."):
         way = "Give its image processor: preprocess=AutoImageProcessor.from_pretrained(name)"
+    elif is_keras(model):
+        way = "Keras keeps it beside the model: preprocess=keras.applications.resnet50.preprocess_input, or another"
     else:
         way = "Give the transform of its evaluation: preprocess=transform"
     return InputError(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from saliency_widget.errors import InputError
 from saliency_widget.models import processors
 from saliency_widget.models.arrays import order_of
 from saliency_widget.models.detectors import find_detector
+from saliency_widget.models.keras_model import FromKeras, full_scale, input_size, is_keras
 from saliency_widget.models.measure import ColourMap, measure_colours
 from saliency_widget.models.presets import PRESETS
 from saliency_widget.models.words import numbers
@@ -52,7 +54,8 @@ class Stated:
 def stated(model: nn.Module) -> Stated | None:
     """Return what a model says about its input; None where it says nothing.
 
-    Asked are, in this order: timm's ``pretrained_cfg``; a detector of torchvision, which normalises by itself; a
+    Asked are, in this order: a layer of Keras in front; timm's ``pretrained_cfg``; a detector of
+    torchvision, which normalises by itself; a
     ``Normalize`` in front of a ``Sequential``; the image processor saved beside a Hugging Face model; and then the
     parts of the model, of which one may state it for the whole.
     """
@@ -71,7 +74,7 @@ def stated(model: nn.Module) -> Stated | None:
 
 
 def _own(model: nn.Module) -> Stated | None:
-    for ask in (_of_timm, _of_detector, _of_sequential, _of_transformers):
+    for ask in (_of_keras, _of_timm, _of_detector, _of_sequential, _of_transformers):
         found = ask(model)
         if found is not None:
             return found
@@ -165,6 +168,17 @@ def differ(one: ColourMap, other: ColourMap) -> str | None:
     )
 
 
+def _of_keras(model: nn.Module) -> Stated | None:
+    found = full_scale(model) if is_keras(model) else None
+    if found is None:
+        return None
+    full, words = found
+    transform = FromKeras(model, lambda picture: picture * np.float32(full / 255))
+    known = input_size(model)
+    words += f", which takes values from 0 to {full:.0f} ({transform.text})"
+    return Stated(transform, _plain(full, 3 if known is None else known[0]), words)
+
+
 def _of_timm(model: nn.Module) -> Stated | None:
     """What timm's ``pretrained_cfg`` on the model says.
 
@@ -208,6 +222,8 @@ def check_fit(model: nn.Module, value: Tensor, argument: str, given: object) -> 
     argument, given
         What the error names.
     """
+    if is_keras(model):
+        _check_keras(model, value, argument, given)
     config = _config(model)
     if config is None:
         return
@@ -229,6 +245,28 @@ def check_fit(model: nn.Module, value: Tensor, argument: str, given: object) -> 
             f"gives {height} x {width} (height x width), and this model takes {size[0]} x {size[1]} only",
             f"Resize to {size[0]} x {size[1]}, or make the model with img_size=({height}, {width}).",
         )
+
+
+def _check_keras(model: nn.Module, value: Tensor, argument: str, given: object) -> None:
+    known = input_size(model)
+    if known is None:
+        return
+    wanted = (known[0], *known[1])
+    if all(side is None or side == found for side, found in zip(wanted, value.shape, strict=True)):
+        return
+    sides = " x ".join("any" if side is None else str(side) for side in wanted)
+    raise InputError(
+        argument,
+        given,
+        f"gives {' x '.join(map(str, value.shape))} (channels x height x width), and this model takes {sides}",
+        order_of(tuple(value.shape))
+        or (
+            f"Give preprocess=sw.Preprocess(size={wanted[1:]}, crop=None, ...), or its preprocess_input of "
+            "keras.applications, which is resized to fit."
+            if argument == "preprocess"
+            else "Give a tensor of that shape, channels first also for a model that takes them last."
+        ),
+    )
 
 
 def _config(model: nn.Module) -> Mapping[str, Any] | None:

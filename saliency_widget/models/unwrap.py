@@ -8,6 +8,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from saliency_widget.errors import InputError
+from saliency_widget.models.keras_model import is_keras, name_of_model
 from saliency_widget.models.words import article, shown
 
 _ARGUMENT = "model"
@@ -35,6 +36,8 @@ def unwrap(model: object) -> nn.Module:
 def describe(model: nn.Module) -> str:
     """Return the name of the model's class, such as ``EfficientNet``."""
     inner = unwrap(model)
+    if is_keras(inner):
+        return name_of_model(inner)
     # a ScriptModule knows the class it was made from
     original = getattr(inner, "original_name", None)
     return original if isinstance(original, str) else type(inner).__name__
