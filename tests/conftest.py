@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+# Keras reads it when it is imported.
+os.environ.setdefault("KERAS_BACKEND", "torch")
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 

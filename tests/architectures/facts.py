@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
 import torch
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import ModelError
 from saliency_widget.explainer import Explainer
 from saliency_widget.targets import Target
-from tests.architectures.models import CASES, Case, made, picture
+from tests.architectures.models import CASES, KERAS, Case, made, picture
 from tests.engine.support import relative
 
 _STEPS = (1e-7, 1e-8, 1e-9)
@@ -26,15 +27,18 @@ HEAD = """\
 # Models that were tried
 
 Each row is a test: the architecture as its library makes it, with random weights, on a photograph. It asserts that the
-gradient is that of finite differences (in float64), that a picture in a batch gets the map that it gets alone, and that
-the model is as it was before. The page is written by `make docs` from these tests; they fail where it is not true.
+gradient is that of finite differences (in float64; of Keras, which normalises in float32, that of autograd through the
+model itself), that a picture in a batch gets the map that it gets alone, and that the model is as it was before. The
+page is written by `make docs` from these tests; they fail where it is not true.
 
-*Preprocessing* is where it was read from: the model itself, torchvision weights or an image processor that was given,
-or a preset. *Explained* is the kind of score. *Grad-CAM* is the layer that was chosen, and its grid in cells.
+*Preprocessing* is where it was read from: the model itself; torchvision weights, an image processor or Keras's
+`preprocess_input`, which was given; or a preset. *Explained* is the kind of score. *Grad-CAM* is the layer that was
+chosen, and its grid in cells.
 
 Other forms of a model are held by tests of their own: `DataParallel`, `torch.compile`, `torch.jit`, prune,
 weight_norm, spectral_norm, LoRA of peft, modules of Lightning, frozen parameters. Refused, with the way out: quantized
-modules, models on `meta`, FSDP, uninitialised lazy modules, Keras.
+modules, models on `meta`, FSDP, uninitialised lazy modules, and Keras models on another backend than torch, or that
+Keras cannot make again from their configuration.
 
 | library | model | input | preprocessing | explained | Grad-CAM |
 |---|---|---|---|---|---|
@@ -74,7 +78,11 @@ def find(case: Case) -> Facts:
         _, alone = problem.gradients(problem.pixels[None])
         _, both = problem.gradients(torch.stack([problem.pixels, 1 - problem.pixels]))
         by_the_map = float((alone[0, 0] * direction).sum())
-        by_differences = min(_slopes(problem, direction), key=lambda one: abs(one - by_the_map))
+        if case.library == KERAS:
+            slopes = [_slope_by_keras(model, explainer, target, direction)]
+        else:
+            slopes = _slopes(problem, direction)
+        by_differences = min(slopes, key=lambda one: abs(one - by_the_map))
         layer = _grad_cam(explainer, target)
     height, width = (int(side) for side in problem.pixels.shape[1:])
     cells = (case.library, case.name, f"{height} x {width}", case.read_from, _explained(target), layer)
@@ -96,6 +104,17 @@ def _slopes(problem: Problem, direction: Tensor) -> list[float]:
     pixels = problem.pixels
     still, *moved = problem.scores(torch.stack([pixels, *(pixels + step * direction for step in steps)]))[:, 0].tolist()
     return [(one - still) / step for one, step in zip(moved, steps, strict=True)]
+
+
+def _slope_by_keras(model: Any, explainer: Explainer, target: Target, direction: Tensor) -> float:
+    """Of the model itself, up to its last layer, by autograd: Keras normalises in float32 whatever it is asked for."""
+    logits = keras.Model(model.input, model.layers[-2].output)
+    seen = explainer.prepared.input.float().permute(1, 2, 0)[None].requires_grad_()
+    dense: Any = model.layers[-1]
+    score = (logits(seen, training=False)[0] * dense.kernel.value[:, target.index]).sum()
+    (gradient,) = torch.autograd.grad(score, seen)
+    moved = torch.einsum("ij,jhw->hwi", explainer.prepared.matrix, direction)
+    return float((gradient[0].double() * moved).sum())
 
 
 def _grad_cam(explainer: Explainer, target: Target) -> str:

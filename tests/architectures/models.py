@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import timm
 import torch
 import transformers as hf
@@ -107,8 +108,13 @@ def _of(cls: Any, **options: Any) -> Callable[[], Any]:
     return lambda: cls(**options)
 
 
+def _of_keras(name: str) -> Callable[[], Any]:
+    return lambda: getattr(keras.applications, name)(weights=None, classes=10, input_shape=(96, 96, 3))
+
+
+FUNCTION = "preprocess_input"
 WEIGHTS, PROCESSOR, ITSELF, PRESET = "torchvision weights", "image processor", "the model", "a preset"
-TV, TIMM, HF = "torchvision", "timm", "Hugging Face"
+TV, TIMM, HF, KERAS = "torchvision", "timm", "Hugging Face", "Keras"
 _BARE = {"weights": None, "weights_backbone": None}
 
 CASES = (
@@ -172,6 +178,17 @@ CASES = (
     ),
     Case(
         HF,
+        "EfficientNet",
+        lambda: hf.EfficientNetForImageClassification(
+            hf.EfficientNetConfig(
+                width_coefficient=0.25, depth_coefficient=0.1, hidden_dim=320, num_labels=5, initializer_range=0.3
+            )
+        ),
+        PROCESSOR,
+        _of(hf.EfficientNetImageProcessor),
+    ),
+    Case(
+        HF,
         "ConvNeXt",
         lambda: hf.ConvNextForImageClassification(
             hf.ConvNextConfig(hidden_sizes=[8, 16, 16, 32], depths=[1, 1, 1, 1], num_labels=5)
@@ -206,6 +223,9 @@ CASES = (
         PROCESSOR,
         _of(hf.YolosImageProcessor, size={"height": 96, "width": 128}),
     ),
+    Case(KERAS, "ResNet-50", _of_keras("ResNet50"), FUNCTION, lambda: keras.applications.resnet50.preprocess_input),
+    Case(KERAS, "EfficientNet-B0", _of_keras("EfficientNetB0"), ITSELF),
+    Case(KERAS, "ConvNeXt-T", _of_keras("ConvNeXtTiny"), ITSELF),
     Case("one's own", "U-Net with a Normalize in front", lambda: nn.Sequential(_normalize(), UNet()), ITSELF),
 )
 
@@ -230,6 +250,9 @@ def made(case: Case, preprocess: Any) -> nn.Module:
     Its BatchNorms get the statistics of photographs, as in training: without them most of what a deep net computes from
     random weights is next to constant. A head that begins with zeros is drawn too.
     """
+    if case.library == KERAS:
+        keras.utils.set_random_seed(0)
+        return case.make()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         model = case.make().double().eval()

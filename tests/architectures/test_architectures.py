@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.architectures.facts import PAGE, find, page
-from tests.architectures.models import CASES, Case
+from tests.architectures.models import CASES, KERAS, Case
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
@@ -13,7 +13,7 @@ def test_the_gradient_is_exact_and_the_page_says_so(case: Case) -> None:
     facts = find(case)
     assert facts.by_the_map == pytest.approx(facts.by_differences, rel=1e-5)
     assert facts.by_the_map != 0
-    assert facts.alone_and_in_a_batch < 1e-8
+    assert facts.alone_and_in_a_batch < (1e-4 if case.library == KERAS else 1e-8)  # which computes in float32
     assert facts.row in PAGE.read_text("utf-8").splitlines(), "run: make docs"
 
 

@@ -5,7 +5,6 @@ Some of its layers compute in float32 whatever they are asked for, so that diffe
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,7 +20,6 @@ from saliency_widget.errors import InputError, ModelError
 from saliency_widget.explainer import Explainer
 from tests.engine.support import slope
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
 layers = keras.layers
 
