@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from saliency_widget.methods.rollout import AttentionRollout, GradientRollout
     from saliency_widget.methods.xrai import XRAI
     from saliency_widget.models import demo
+    from saliency_widget.models.channels import Channels
     from saliency_widget.models.dicom import read_dicom
     from saliency_widget.models.preprocess import Preprocess
     from saliency_widget.targets import (
@@ -69,6 +70,7 @@ _HOME = {
     "Attribution": "saliency_widget.attribution",
     "BlurIG": "saliency_widget.methods.blur_path",
     "Cancelled": "saliency_widget.errors",
+    "Channels": "saliency_widget.models.channels",
     "Contrast": "saliency_widget.targets",
     "Deconvolution": "saliency_widget.methods.guided",
     "Detection": "saliency_widget.targets",
@@ -131,6 +133,7 @@ __all__ = [
     "Attribution",
     "BlurIG",
     "Cancelled",
+    "Channels",
     "Contrast",
     "Deconvolution",
     "Detection",

@@ -310,6 +310,13 @@ class Explainer:
             if getattr(wanted, "activation", "") is None and self.probability_kind == "sigmoid":
                 stated: Any = {"activation": "sigmoid"}
                 wanted = replace(wanted, **stated)
+            if not self.probability_kind and wanted.of_probabilities:
+                raise InputError(
+                    "target",
+                    wanted.text,
+                    "cannot be had of a regression, whose outputs are numbers and no scores of classes",
+                    f"Give the output itself: {wanted.index or 0}, or Logit({wanted.index or 0}).",
+                )
             return wanted.resolve(self.labels, self.classes, self.outputs)
         if isinstance(wanted, Located):
             return wanted if wanted.bound else wanted.locate(self.scene)

@@ -23,6 +23,7 @@ from saliency_widget.models.arrays import (
     tensor_to_picture,
     too_large,
 )
+from saliency_widget.models.channels import Channels, as_channels
 from saliency_widget.models.dicom import is_dicom, is_dicom_file, load_dicom
 from saliency_widget.models.words import article, shown
 
@@ -37,7 +38,7 @@ _URL = re.compile(r"^([a-z][a-z0-9+.-]+:/|data:)", re.IGNORECASE)
 
 @dataclass(frozen=True, eq=False)
 class LoadedImage:
-    """A picture, or a tensor that is already what the model takes; exactly one of the two is there.
+    """A picture, a tensor that is already what the model takes, or other channels; exactly one of the three is there.
 
     Attributes
     ----------
@@ -45,6 +46,8 @@ class LoadedImage:
         PIL image, mode RGB, upright.
     tensor
         (C, H, W) floats on the CPU, a copy of what was given.
+    channels
+        A picture of other channels than colours.
     notes
         What was done to the picture, in words.
     name
@@ -55,6 +58,7 @@ class LoadedImage:
     tensor: Tensor | None
     notes: tuple[str, ...] = ()
     name: str = ""
+    channels: Channels | None = None
 
     @property
     def original_size(self) -> tuple[int, int] | None:
@@ -62,7 +66,7 @@ class LoadedImage:
         return None if self.picture is None else (self.picture.height, self.picture.width)
 
 
-def load_image(image: object) -> LoadedImage:
+def load_image(image: object, takes: int | None = None) -> LoadedImage:
     """Read an image.
 
     Parameters
@@ -70,7 +74,10 @@ def load_image(image: object) -> LoadedImage:
     image
         A path, also of a DICOM file, or a dataset of pydicom; a PIL image of any mode; a numpy array (H, W), (H, W, 1),
         (H, W, 3) or (H, W, 4) of uint8, uint16 or floats in 0..1; a uint8 tensor (C, H, W) with 1, 3 or 4 channels; or
-        a float tensor (C, H, W), which is taken as already preprocessed. Tensors may have a batch dimension of 1.
+        a float tensor (C, H, W), which is taken as already preprocessed. Tensors may have a batch dimension of 1. Of
+        other channels: a :class:`Channels`, an array (H, W, C) or a uint8 tensor (C, H, W).
+    takes
+        How many channels the model takes, where that is known.
 
     Returns
     -------
@@ -83,6 +90,9 @@ def load_image(image: object) -> LoadedImage:
     InputError
         For whatever cannot be read; nothing is ever downloaded.
     """
+    channels = as_channels(image, takes)
+    if channels is not None:
+        return LoadedImage(None, None, channels=channels)
     if isinstance(image, (str, os.PathLike)):
         return replace(_from_path(image), name=Path(os.fsdecode(image)).name)
     if isinstance(image, Image.Image):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -12,15 +12,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from saliency_widget.display.geometry import Geometry
+from saliency_widget.display.geometry import Geometry, Known, Placed
 from saliency_widget.errors import InputError
+from saliency_widget.models.channels import Channels
 from saliency_widget.models.image import load_image
 from saliency_widget.models.keras_model import FromKeras, is_keras, is_preprocess_input
 from saliency_widget.models.measure import ColourMap, Transform, measure, measure_colours
+from saliency_widget.models.outputs import as_input
 from saliency_widget.models.place import Place
 from saliency_widget.models.presets import PRESETS, Preprocess
 from saliency_widget.models.processors import Processor, is_processor
-from saliency_widget.models.stated import Stated, check_fit, differ, stated
+from saliency_widget.models.stated import Stated, check_fit, differ, plain_map, stated, takes_channels
 from saliency_widget.models.unwrap import unwrap
 from saliency_widget.models.words import article, numbers, shown
 
@@ -78,7 +80,7 @@ class Prepared:
     doubts: tuple[str, ...] = ()
     original: Image.Image | None = field(default=None, repr=False)
     name: str = ""
-    place: Place | None = field(default=None, repr=False)
+    place: Placed | None = field(default=None, repr=False)
     inside: str = ""
     categories: tuple[str, ...] = ()
 
@@ -133,9 +135,11 @@ def _prepare(image: object, inner: nn.Module, preprocess: object) -> Prepared:
         transform, source = _given(preprocess, inner)
     else:
         transform, source = (None, "") if says is None else (says.transform, says.source)
-    loaded = load_image(image)
+    loaded = load_image(image, takes_channels(inner))
     named = _categories(preprocess)
     inside = "" if own is None else own.inside
+    if loaded.channels is not None:
+        return _from_channels(loaded.channels, inner, preprocess, own)
     if loaded.tensor is not None:
         check_fit(inner, loaded.tensor, "image", shown(image))
         made = _from_tensor(loaded.tensor, own, transform, source)
@@ -189,6 +193,49 @@ def _categories(preprocess: object) -> tuple[str, ...]:
     return tuple(str(name) for name in meta.get("categories", ())) if isinstance(meta, Mapping) else ()
 
 
+def _from_channels(given: Channels, inner: nn.Module, preprocess: object, own: Stated | None) -> Prepared:
+    pixels, source = given.scaled()
+    height, width = given.shape[:2]
+    place: Placed | None = Known(Geometry(height, width, (0.0, 0.0, float(height), float(width)), (height, width)))
+    colours: ColourMap | None = plain_map(1.0, len(pixels))
+    value, inside = pixels, ""
+    if callable(preprocess) and not isinstance(preprocess, (type, Preprocess)) and not is_processor(preprocess):
+        call: Any = preprocess
+        try:
+            value = as_input(call(pixels.clone()), preprocess)
+        except InputError:
+            raise
+        except Exception as error:  # whatever a user's transform raises
+            raise InputError(
+                "preprocess",
+                shown(preprocess),
+                f"raised {type(error).__name__} for {len(pixels)} channels: {' '.join(str(error).split())[:200]}",
+                "Give a callable from a float tensor (C, H, W), full scale at 1, to one: torchvision's Normalize.",
+            ) from error
+        source += f", through the {_name(call)} given as preprocess: the variable is the model's input"
+        colours, place = None, None
+    elif preprocess is not None and preprocess != "none":
+        raise InputError(
+            "preprocess",
+            shown(preprocess),
+            f"is for pictures in colours, and the image has {len(pixels)} channels",
+            'Give a callable from a float tensor (C, H, W) to one, "none", or leave it out.',
+        )
+    elif own is not None and own.colours is not None and len(own.colours.offset) == len(pixels):
+        colours, inside = own.colours, own.inside
+        value = (torch.einsum("ij,jhw->ihw", colours.matrix, pixels.double()) + colours.offset[:, None, None]).float()
+        source += f", normalised by {own.source}"
+    check_fit(inner, value, "image", shown(given.values))
+    made = _prepared(value, colours, source, (height, width))
+    seen = _picture(pixels.double().numpy(), False, given.chosen)
+    names = given.names if given.names is not None and len(value) == len(given.names) else made.channels
+    chosen = given.chosen or ((0, 1, 2) if len(pixels) == 3 else ())
+    what = f"shown: channels {', '.join(map(str, chosen))}, counted from 0" if chosen else "shown: the mean of them"
+    if value.shape[1:] == pixels.shape[1:]:
+        made = replace(made, picture=seen)
+    return replace(made, source=f"{source}; {what}", channels=tuple(names), place=place, inside=inside)
+
+
 def _from_tensor(value: Tensor, own: Stated | None, transform: Transform | None, source: str) -> Prepared:
     colours: ColourMap | str | None = None
     if own is not None:
@@ -235,9 +282,11 @@ def _prepared(value: Tensor, colours: ColourMap | None, source: str, size: tuple
     )
 
 
-def _picture(pixels: npt.NDArray[np.float64], scaled: bool) -> npt.NDArray[np.uint8]:
-    planes = pixels if len(pixels) in (1, 3) else pixels.mean(axis=0, keepdims=True)
-    if not scaled or len(pixels) not in (1, 3):
+def _picture(pixels: npt.NDArray[np.float64], scaled: bool, chosen: Sequence[int] = ()) -> npt.NDArray[np.uint8]:
+    """The picture for the eye: of colours as they are, of others a stretched mean, or those that were chosen."""
+    few = len(pixels) in (1, 3)
+    planes = pixels[list(chosen)] if chosen else pixels if few else pixels.mean(axis=0, keepdims=True)
+    if not scaled or not few:
         low, high = float(planes.min()), float(planes.max())
         planes = (planes - low) / (high - low) if high > low else np.full_like(planes, 0.5)
     eight = np.floor(np.clip(planes, 0, 1) * 255 + 0.5).astype(np.uint8)

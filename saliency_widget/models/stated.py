@@ -95,7 +95,7 @@ def _of_detector(model: nn.Module) -> Stated | None:
     inner: Any = model
     mean, std = numbers(inner.transform.image_mean), numbers(inner.transform.image_std)
     words = f"torchvision's {type(model).__name__} (values 0 to 1; it normalises by itself, mean {mean}, std {std})"
-    return Stated(PRESETS["none"], _plain(1.0), words)
+    return Stated(PRESETS["none"], plain_map(1.0), words)
 
 
 def _of_sequential(model: nn.Module) -> Stated | None:
@@ -114,7 +114,7 @@ def _of_sequential(model: nn.Module) -> Stated | None:
     inner = next((found for found in map(_of_timm, steps[place + 1 :]) if found is not None), None)
     if inner is None or inner.colours is None or len(inner.colours.offset) != len(mean):
         geometry: Callable[[Image.Image], object] = replace(PRESETS["none"], std=(1 / full,) * 3)
-        return Stated(geometry, _plain(full, max(1, len(mean))), words)
+        return Stated(geometry, plain_map(full, max(1, len(mean))), words)
     wanted, expected = inner.colours, inner.transform
     channels = len(wanted.offset)
     ours = ColourMap(torch.diag((full / std).expand(channels)), -(mean / std).expand(channels))
@@ -125,7 +125,7 @@ def _of_sequential(model: nn.Module) -> Stated | None:
         normalised: Any = expected(picture)
         return wanted.undo(normalised).to(normalised.dtype) * full
 
-    return Stated(transform, _plain(full, len(wanted.offset)), f"{words}, after {inner.source}", doubts=doubts)
+    return Stated(transform, plain_map(full, len(wanted.offset)), f"{words}, after {inner.source}", doubts=doubts)
 
 
 def _normalises(step: nn.Module) -> bool:
@@ -134,7 +134,7 @@ def _normalises(step: nn.Module) -> bool:
     return has and type(step).__name__.startswith("Normaliz")
 
 
-def _plain(full: float, channels: int = 3) -> ColourMap:
+def plain_map(full: float, channels: int = 3) -> ColourMap:
     """Values from 0 to full scale."""
     matrix = torch.eye(channels, dtype=torch.float64, device="cpu") * full
     return ColourMap(matrix, torch.zeros(channels, dtype=torch.float64, device="cpu"))
@@ -176,7 +176,7 @@ def _of_keras(model: nn.Module) -> Stated | None:
     transform = FromKeras(model, lambda picture: picture * np.float32(full / 255))
     known = input_size(model)
     words += f", which takes values from 0 to {full:.0f} ({transform.text})"
-    return Stated(transform, _plain(full, 3 if known is None else known[0]), words)
+    return Stated(transform, plain_map(full, 3 if known is None else known[0]), words)
 
 
 def _of_timm(model: nn.Module) -> Stated | None:
@@ -267,6 +267,18 @@ def _check_keras(model: nn.Module, value: Tensor, argument: str, given: object) 
             else "Give a tensor of that shape, channels first also for a model that takes them last."
         ),
     )
+
+
+def takes_channels(model: nn.Module) -> int | None:
+    """How many channels a model takes: as it states, or as its first convolution does; None where neither is known."""
+    if is_keras(model):
+        known = input_size(model)
+        return None if known is None else known[0]
+    config = _config(model)
+    if config is not None:
+        return _channels(model, config)
+    first = next((part for part in model.modules() if isinstance(part, nn.Conv2d)), None)
+    return None if first is None else int(first.in_channels)
 
 
 def _config(model: nn.Module) -> Mapping[str, Any] | None:

@@ -28,10 +28,16 @@ class Target(ABC):
         "logit", "probability", ...
     of_classes
         Whether it needs scores (N, classes). One that does not gets whatever the model returns.
+    of_probabilities
+        Whether it is made of the probabilities of such scores.
     """
 
     kind: ClassVar[str]
     of_classes: ClassVar[bool] = True
+
+    @property
+    def of_probabilities(self) -> bool:  # noqa: D102
+        return False
 
     @property
     @abstractmethod

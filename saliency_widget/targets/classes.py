@@ -43,6 +43,10 @@ class _OfProbability(ClassTarget):
         check_activation(self.activation)
 
     @property
+    def of_probabilities(self) -> bool:
+        return True
+
+    @property
     def text(self) -> str:
         """The target in words, with what makes the probability: "softmax probability of tiger cat"."""
         return f"{self.activation} {super().text}" if self.activation else super().text

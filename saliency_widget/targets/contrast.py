@@ -68,6 +68,10 @@ class Contrast(ClassTarget):
         return kind(which, label=label, activation=self.activation)
 
     @property
+    def of_probabilities(self) -> bool:  # noqa: D102
+        return self.of != "logit"
+
+    @property
     def unit(self) -> str:
         """The unit of the score."""
         return self._side(self.which).unit

@@ -103,7 +103,15 @@ def test_a_model_that_says_so_has_classes_that_do_not_exclude_each_other() -> No
 
 def test_a_regression_has_no_probability() -> None:
     model = seeded(lambda: Configured("regression", 1))
-    assert explain(model).probability is None
+    explainer = Explainer(model, PICTURE, preprocess=PLAIN)
+    assert [one.probability for one in explainer.prediction] == [None]
+    assert explainer.probability_kind == ""
+    map_ = explain(model)
+    assert map_.probability is None
+    assert map_.provenance["prediction"][0]["probability"] is None
+    for target in (sw.Probability(0), sw.LogProbability()):
+        with pytest.raises(InputError, match="cannot be had of a regression"):
+            explain(model, target)
     assert explain(model).score == explain(seeded(lambda: Configured(None, 1))).score
 
 
