@@ -8,6 +8,8 @@ off a black margin does; so what was found has to hold for the picture itself to
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Hashable
 from threading import Lock
 
 import numpy as np
@@ -27,6 +29,7 @@ _LEAST_SIDE = 8
 # of full scale, so that nothing is clipped where a filter overshoots
 _LOW, _RANGE = 0.05, 0.9
 _FAINTEST = 0.1
+_KEPT = 64
 # how far from a straight line: in pixels of the model's picture, and of the original (nearest-neighbour resizing)
 _BENT, _NEAREST = 0.25, 0.75
 # filters reach over so many pixels of the coarser picture, and are cut short at the edges
@@ -36,6 +39,9 @@ _SNAP = 0.02
 # of a wave, in pixels of the model's picture; shorter where it has few
 _LENGTH = 32.0
 _CROOKED = "does not keep the rows and columns of the picture straight and evenly spaced"
+
+
+_known: OrderedDict[Hashable, Geometry] = OrderedDict()
 
 
 class Place:
@@ -51,10 +57,21 @@ class Place:
         The original, RGB.
     output
         (C, H, W), what the transform returned for it.
+    key
+        What the transform is made from; equal keys mean equal transforms, so that one measurement serves all pictures
+        of a size. None of one that is the user's.
     """
 
-    def __init__(self, transform: Transform, colours: ColourMap | None, picture: Image.Image, output: Tensor) -> None:
+    def __init__(
+        self,
+        transform: Transform,
+        colours: ColourMap | None,
+        picture: Image.Image,
+        output: Tensor,
+        key: Hashable = None,
+    ) -> None:
         self._lock = Lock()
+        self._key = None if key is None else (key, picture.size, tuple(output.shape))
         self._open: tuple[Transform, ColourMap | None, Image.Image, Tensor] | None
         self._open = (transform, colours, picture, output)
         self._found: Geometry | str = ""
@@ -68,12 +85,14 @@ class Place:
         """The geometry, or the reason why there is none, as the rest of a sentence about the transform."""
         with self._lock:
             if self._open is not None:
-                self._found = find_place(*self._open)
+                self._found = find_place(*self._open, self._key)
                 self._open = None  # a transform may hold on to much
             return self._found
 
 
-def find_place(transform: Transform, colours: ColourMap | None, picture: Image.Image, output: Tensor) -> Geometry | str:
+def find_place(
+    transform: Transform, colours: ColourMap | None, picture: Image.Image, output: Tensor, key: Hashable = None
+) -> Geometry | str:
     """Measure where a transform's picture lies in the original; the parameters are those of :class:`Place`.
 
     Returns
@@ -101,12 +120,19 @@ def find_place(transform: Transform, colours: ColourMap | None, picture: Image.I
 
         shape = (int(output.shape[1]), int(output.shape[2]))
         try:
-            reader: Reader
-            if colours is not None and len(colours.offset) == 3:
-                reader = Separate(push, picture.size, shape, colours)
-            else:
-                reader = Grey(push, picture.size, shape)
-            found = _measured(reader, picture)
+            found = _known.get(key) if key is not None else None
+            if found is None:
+                reader: Reader
+                if colours is not None and len(colours.offset) == 3:
+                    reader = Separate(push, picture.size, shape, colours)
+                else:
+                    reader = Grey(push, picture.size, shape)
+                found = _measured(reader, picture)
+                if key is not None:
+                    _known[key] = found
+                    while len(_known) > _KEPT:
+                        _known.popitem(last=False)
+            # What was found has to hold for each picture itself.
             check_view(found, picture, output)
         except InputError as error:
             return f"fails on pictures that are made to measure positions ({error.problem})"

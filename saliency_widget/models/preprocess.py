@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -154,7 +154,8 @@ def _prepare(image: object, inner: nn.Module, preprocess: object) -> Prepared:
     elif own is None and not isinstance(preprocess, (str, Preprocess)):
         source += f" ({_words(measured.colours)})"
     source = "; ".join((source, *loaded.notes))
-    place = Place(transform, measured.colours, loaded.picture, measured.output)
+    key = _key(preprocess) if own is None else own.key
+    place = Place(transform, measured.colours, loaded.picture, measured.output, key)
     made = _prepared(measured.output, measured.colours, source, loaded.original_size)
     doubts = _doubts(says, own, measured.colours, source)
     return replace(
@@ -181,6 +182,15 @@ def _doubts(says: Stated | None, own: Stated | None, colours: ColourMap | None, 
         f"preprocess: by {source}, {apart} by {says.source}. That the model is confident tells nothing: wrong "
         "preprocessing often makes it more so. Leave preprocess out to use what the model states.",
     )
+
+
+def _key(preprocess: object) -> Hashable:
+    """What a preprocessing is made from; None of one that may be changed."""
+    if isinstance(preprocess, str):
+        return Preprocess.preset(preprocess)
+    if isinstance(preprocess, Preprocess):
+        return preprocess
+    return (type(preprocess).__name__, str(preprocess)) if _is_weights(preprocess) else None
 
 
 def _is_weights(preprocess: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +42,8 @@ class Stated:
         that part gets the picture unchanged.
     doubts
         What a user should be warned of, in sentences.
+    key
+        What the transform is made from: equal keys mean equal transforms. None where that is not known.
     """
 
     transform: Callable[[Image.Image], object]
@@ -49,6 +51,7 @@ class Stated:
     source: str
     inside: str = ""
     doubts: tuple[str, ...] = ()
+    key: Hashable = None
 
 
 def stated(model: nn.Module) -> Stated | None:
@@ -95,7 +98,7 @@ def _of_detector(model: nn.Module) -> Stated | None:
     inner: Any = model
     mean, std = numbers(inner.transform.image_mean), numbers(inner.transform.image_std)
     words = f"torchvision's {type(model).__name__} (values 0 to 1; it normalises by itself, mean {mean}, std {std})"
-    return Stated(PRESETS["none"], plain_map(1.0), words)
+    return Stated(PRESETS["none"], plain_map(1.0), words, key=PRESETS["none"])
 
 
 def _of_sequential(model: nn.Module) -> Stated | None:
@@ -209,7 +212,8 @@ def _of_timm(model: nn.Module) -> Stated | None:
     text = f"{size[0]} x {size[1]}, {resolved['interpolation']}, mean {numbers(mean)}, std {numbers(std)}"
     scale = 1 / torch.tensor(std, dtype=torch.float64, device="cpu")
     offset = -torch.tensor(mean, dtype=torch.float64, device="cpu") * scale
-    return Stated(transform, ColourMap(torch.diag(scale), offset), f"timm's configuration of {name} ({text})")
+    key = ("timm", repr(sorted(resolved.items())))
+    return Stated(transform, ColourMap(torch.diag(scale), offset), f"timm's configuration of {name} ({text})", key=key)
 
 
 def check_fit(model: nn.Module, value: Tensor, argument: str, given: object) -> None:

@@ -14,13 +14,16 @@ import torch
 import torchvision
 from PIL import Image, ImageOps
 from timm.data import create_transform
+from torch import Tensor
 from torchvision.transforms import InterpolationMode, v2
 
 from saliency_widget.display.geometry import Geometry
-from saliency_widget.models.measure import measure
+from saliency_widget.models import place
+from saliency_widget.models.measure import measure, run
 from saliency_widget.models.place import find_place
 from saliency_widget.models.preprocess import Prepared, prepare
 from saliency_widget.models.presets import Preprocess
+from saliency_widget.models.randomness import KeptRandomness
 
 T = torchvision.transforms
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -377,3 +380,30 @@ def test_it_is_measured_once_when_asked_for_and_leaves_random_numbers_alone() ->
 def test_hardly_any_channel_count_matters() -> None:
     five = T.Compose([T.Resize((64, 80)), T.ToTensor(), lambda t: torch.cat([t, 1 - t[:2]])])
     assert_box(placed(five, a_picture(300, 200)), (0, 0, 200, 300))
+
+
+def test_what_the_model_states_is_measured_once_for_all_pictures_of_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = timm.create_model("resnet18").eval()
+    runs: list[tuple[int, int]] = []
+
+    def counted(transform: Transform, picture: Image.Image, randomness: KeptRandomness) -> Tensor:
+        runs.append(picture.size)
+        return run(transform, picture, randomness)
+
+    monkeypatch.setattr(place, "run", counted)
+    place._known.clear()
+    pictures = [
+        Image.fromarray(np.random.default_rng(5).integers(0, 256, (120, 160, 3), dtype=np.uint8)) for _ in range(2)
+    ]
+    first = prepare(pictures[0], model).geometry
+    once = len(runs)
+    assert once > 0
+    assert prepare(pictures[1], model).geometry == first
+    assert len(runs) == once
+    prepare(pictures[0].resize((161, 120)), model).geometry  # noqa: B018
+    assert len(runs) > once
+    again = len(runs)
+    other = lambda picture: torch.from_numpy(np.asarray(picture, dtype=np.float32).transpose(2, 0, 1) / 255)  # noqa: E731
+    for _ in range(2):  # a transform of the user's may have changed in between
+        prepare(pictures[0], model, lambda picture: other(picture.resize((224, 224)))).geometry  # noqa: B018
+    assert len(runs) >= again + 2 * 5
