@@ -20,6 +20,7 @@ from saliency_widget.engine.batching import is_out_of_memory
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.devices import CPU
 from saliency_widget.engine.grids import Grid, Size, find_grid
+from saliency_widget.engine.kept import handing_out, watching
 from saliency_widget.engine.layers import shown_name
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.taps import Caught, Tap, agree, calling, never_called, no_grid
@@ -27,6 +28,7 @@ from saliency_widget.errors import ModelError
 
 Forward: TypeAlias = Callable[[Replica, Tensor, int], Tensor]
 Score: TypeAlias = Callable[[Tensor], Tensor]
+Head: TypeAlias = Callable[[Replica, Tap, Tensor, Tensor], Tensor]
 Triple: TypeAlias = tuple[Tensor, Tensor, Tensor]
 
 
@@ -204,7 +206,15 @@ class Reader:
         if tap.head == "unchecked":
             self._check_head(replica, tap, row)
         with torch.no_grad():
+            if tap.head == "kept":
+                return self._kept_head(replica, tap, row, values)
             return self._head(replica, tap, row if tap.head == "one" else _rows(row, len(values)), values)
+
+    def _kept_head(self, replica: Replica, tap: Tap, row: Tensor, values: Tensor) -> Tensor:
+        with replica.computing(), watching(replica, tap.name, tap.calls) as parts:
+            self._forward(replica, row, 1)
+        with handing_out(parts, len(values)):
+            return self._head(replica, tap, _rows(row, len(values)), values)
 
     def _head(self, replica: Replica, tap: Tap, rows: Tensor, values: Tensor) -> Tensor:
         def exchange(output: Any) -> Any:
@@ -239,12 +249,18 @@ class Reader:
                 f"what {shown_name(tap.name)} returns cannot be exchanged: the model uses it under another name, for "
                 "example after a call in place whose result it ignores. Give the layer after it or before it."
             )
+        if self._same(self._head, replica, tap, row, trial, wanted):
+            tap.head = "one"
+        else:
+            tap.head = "kept" if self._same(self._kept_head, replica, tap, row, trial, wanted) else "same"
+
+    @staticmethod
+    def _same(run: Head, replica: Replica, tap: Tap, row: Tensor, trial: Tensor, wanted: Tensor) -> bool:
         try:
-            found = self._head(replica, tap, row, trial)
-        except Exception:
-            tap.head = "same"
-            return
-        tap.head = "one" if agree(found, wanted, replica) else "same"
+            found = run(replica, tap, row, trial)
+        except Exception:  # whatever a model raises where rows do not fit
+            return False
+        return agree(found, wanted, replica)
 
 
 def _paired(replica: Replica, rows: Tensor) -> Tensor:

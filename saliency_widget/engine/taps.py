@@ -35,7 +35,8 @@ class Tap:
     way
         "cut": the trunk runs without a graph. "whole": it may not. "unchecked": not known yet.
     head
-        "one": the head runs at any number of rows on a trunk of one. "same": it needs a trunk of as many rows.
+        "one": the head runs at any number of rows on a trunk of one. "kept": it needs a trunk of as many rows, of which
+        one is computed and repeated. "same": it needs a trunk of as many rows.
     felt
         Whether a gradient towards it has been seen that is not zero: without one nothing can be checked.
     """
@@ -44,7 +45,7 @@ class Tap:
     calls: int
     grid: Grid
     way: Literal["unchecked", "cut", "whole"] = "unchecked"
-    head: Literal["unchecked", "one", "same"] = "unchecked"
+    head: Literal["unchecked", "one", "kept", "same"] = "unchecked"
     felt: bool = False
 
 

@@ -157,7 +157,7 @@ FAMILIES: dict[str, tuple[Callable[[], nn.Module], str, Grid, str]] = {
         partial(timm.models.Cait, **_TIMM),
         "blocks_token_only.1.norm1",
         Grid("NTC", 4, 4, 16, 1),
-        "same",
+        "kept",
     ),
     "densenet": (
         partial(torchvision.models.DenseNet, 4, (2, 2), 8, num_classes=5),
@@ -528,7 +528,7 @@ def test_a_head_that_joins_rows_needs_as_many_of_the_trunk() -> None:
     found = problem.activations(problem.pixels[None], "body")
     rows = torch.cat([found.values, found.values * 0, found.values * 2])
     scores = problem.scores(rows, start="body")
-    assert tap_of(problem, "body").head == "same"
+    assert tap_of(problem, "body").head == "kept"
     assert torch.allclose(scores[0], found.scores[0], rtol=1e-12)
     assert not torch.allclose(scores[1], scores[0])
 
@@ -547,7 +547,7 @@ def test_a_head_that_would_mix_rows_is_found_out() -> None:
     problem = problem_of(fill(Folded().double()), picture(), [0])
     found = problem.activations(problem.pixels[None], "body")
     scores = problem.scores(torch.cat([found.values, found.values * 2]), start="body")
-    assert tap_of(problem, "body").head == "same"
+    assert tap_of(problem, "body").head == "kept"
     assert torch.allclose(scores[0], found.scores[0], rtol=1e-12)
 
 

@@ -392,9 +392,8 @@ def test_what_the_model_states_is_measured_once_for_all_pictures_of_a_size(monke
 
     monkeypatch.setattr(place, "run", counted)
     place._known.clear()
-    pictures = [
-        Image.fromarray(np.random.default_rng(5).integers(0, 256, (120, 160, 3), dtype=np.uint8)) for _ in range(2)
-    ]
+    rng = np.random.default_rng(5)
+    pictures = [Image.fromarray(rng.integers(0, 256, (120, 160, 3), dtype=np.uint8)) for _ in range(2)]
     first = prepare(pictures[0], model).geometry
     once = len(runs)
     assert once > 0
