@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TOP = 5
+# How far from 1 probabilities may sum to, in half precision.
+_SUM = 1e-3
 
 TRAINING_MODE = (
     "the model is in training mode. The map is made in evaluation mode: dropout off, BatchNorm with its running "
@@ -178,6 +180,7 @@ class Explainer:
         self.classes = int(self.outputs.shape[1])
         self.labels: tuple[str, ...] = self._labels_of(self.classes) if self.classes else self.scene.labels
         self.probability_kind = activation_of(self.shadow.model, self.classes)
+        self._check_probabilities()
         self._rank()
         training = (TRAINING_MODE,) if self.shadow.was_training else ()
         self.notes: tuple[str, ...] = (*training, *self.prepared.doubts)
@@ -210,6 +213,24 @@ class Explainer:
             f"preprocess: it was taken from a part of the model ({self.prepared.inside}), which gets something else "
             "than the picture from the model around it. Give preprocess= as the whole model wants it."
         )
+        self.prepared = replace(self.prepared, doubts=(*self.prepared.doubts, doubt))
+
+    def _check_probabilities(self) -> None:
+        """Doubt outputs that a softmax inside the model made, of which a second would make something else."""
+        if self.classes < 2:
+            return
+        row = self.outputs[0]
+        if bool((row >= 0).all()) and abs(float(row.sum()) - 1) < _SUM:
+            said = (
+                "its outputs sum to 1, as those of a softmax inside the model do: the score that is named logit is "
+                "then a probability, whose gradient vanishes where the model is sure"
+            )
+            self.probability_kind = ""
+        elif bool((row <= 0).all()) and abs(float(row.exp().sum()) - 1) < _SUM:
+            said = "its outputs seem to be log-probabilities, as of a log-softmax inside the model, and no logits"
+        else:
+            return
+        doubt = f"model: {said}. Give the model without it to explain logits."
         self.prepared = replace(self.prepared, doubts=(*self.prepared.doubts, doubt))
 
     def _labels_of(self, classes: int) -> tuple[str, ...]:
@@ -314,7 +335,8 @@ class Explainer:
                 raise InputError(
                     "target",
                     wanted.text,
-                    "cannot be had of a regression, whose outputs are numbers and no scores of classes",
+                    "cannot be had of a regression, whose outputs are no scores of classes, nor of a model whose "
+                    "outputs are probabilities already",
                     f"Give the output itself: {wanted.index or 0}, or Logit({wanted.index or 0}).",
                 )
             return wanted.resolve(self.labels, self.classes, self.outputs)

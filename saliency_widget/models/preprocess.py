@@ -28,6 +28,8 @@ from saliency_widget.models.words import article, numbers, shown
 
 __all__ = ["Prepared", "Preprocess", "prepare"]
 
+# Of values, and of pixels, from 0 to 1: what most photographs reach.
+_DARK, _BRIGHT = 0.25, 0.75
 PIXEL, UNIT = "full-scale pixel", "input unit"
 
 
@@ -267,6 +269,14 @@ def _from_tensor(value: Tensor, own: Stated | None, transform: Transform | None,
             "a picture (a path, a PIL image, an array or a uint8 tensor), or preprocess it first."
         )
         return replace(made, source=note, doubts=(doubt,))
+    least, most = float(value.min()), float(value.max())
+    if least >= 0 and _BRIGHT < most <= 1 and not (low <= _DARK and high >= _BRIGHT):
+        doubt = (
+            f"the image, a float tensor, is taken as already preprocessed by {source}, but all its values lie between "
+            f"0 and 1, as those of a picture that was not normalised do: by that, its pixels reach from {low:.3g} to "
+            f"{high:.3g} only. If it is not preprocessed yet, give a uint8 tensor or an array, or normalise it first."
+        )
+        return replace(made, source=f"{made.source}; it may not be", doubts=(doubt,))
     return made
 
 

@@ -162,3 +162,28 @@ def test_what_has_no_vector_is_refused() -> None:
         explain(model, sw.Similarity("nowhere.jpg"))
     with pytest.raises(ModelError, match="no vector"):
         explain(made(lambda y: [y[:, None]]), sw.Similarity(OTHER))
+
+
+@pytest.mark.parametrize(("end", "words"), [(nn.Softmax(1), "sum to 1"), (nn.LogSoftmax(1), "log-probabilities")])
+def test_a_softmax_inside_the_model_is_not_taken_twice_and_is_warned_of(end: nn.Module, words: str) -> None:
+    bare = seeded(lambda: Configured(None, 4))
+    model = nn.Sequential(bare, end).eval()
+    with pytest.warns(sw.SaliencyWarning, match=words):
+        map_ = explain(model)
+    (wanted,) = Explainer(bare, PICTURE, preprocess=PLAIN).outputs.softmax(dim=1)
+    explainer = Explainer(model, PICTURE, preprocess=PLAIN)
+    assert any(words in note for note in explainer.notes)
+    if isinstance(end, nn.Softmax):
+        assert map_.score == pytest.approx(float(wanted.max()), abs=1e-6)
+        assert map_.probability is None  # it is the score itself
+        assert [one.probability for one in explainer.prediction] == [None] * 4
+        with pytest.raises(InputError, match="probabilities already"), pytest.warns(sw.SaliencyWarning):
+            explain(model, sw.Probability(1))
+    else:
+        assert map_.probability == pytest.approx(float(wanted.max()), abs=1e-6)
+
+
+def test_scores_that_are_none_are_not_called_probabilities(recwarn: pytest.WarningsRecorder) -> None:
+    for classes in (1, 4):
+        explain(seeded(lambda classes=classes: Configured(None, classes)))
+    assert not [one for one in recwarn if isinstance(one.message, sw.SaliencyWarning)]
