@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -66,7 +67,7 @@ def test_a_tensor_that_is_not_preprocessed_is_doubted_aloud() -> None:
     assert "may not be" in found.provenance["preprocess"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        sw.explain(model, torch.rand(3, 32, 32))
+        sw.explain(model, torch.rand(3, 32, 32) * 2 - 1)
 
 
 @pytest.mark.parametrize("method", ["gradient", "integrated_gradients"])
@@ -83,3 +84,23 @@ def test_checkpointing_of_the_older_form_is_named_with_the_way_out(method: str) 
 
     with pytest.raises(sw.ModelError, match=r"second time.*use_reentrant=False"):
         sw.explain(Checkpointed(), torch.rand(3, 8, 8), target=1, method=method)
+
+
+def test_a_frozen_scripted_model_and_an_exported_one_are_in_no_training_mode(recwarn: pytest.WarningsRecorder) -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    example = (torch.rand(1, 3, 16, 16),)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frozen = torch.jit.freeze(torch.jit.trace(net, example))
+        exported = torch.export.export(net, example).module()
+    recwarn.clear()
+    wanted = sw.explain(net, example[0][0], target=1).values
+    for model in (frozen, exported):
+        assert np.allclose(sw.explain(model, example[0][0], target=1).values, wanted, atol=1e-6)
+    assert not [one for one in recwarn if isinstance(one.message, sw.SaliencyWarning)]
+
+
+def test_a_trunk_without_a_head_is_warned_of() -> None:
+    trunk = timm.create_model("resnet10t", num_classes=0).eval()
+    with pytest.warns(sw.SaliencyWarning, match="no classes"):
+        sw.explain(trunk, torch.randn(3, 64, 64) / 2)

@@ -67,8 +67,10 @@ class Shadow:
     @property
     def was_training(self) -> bool:
         """Whether the model is in training mode, as a whole or in a layer for which that makes a difference."""
-        # Of Keras the mode is an argument of each call, and none of a model.
-        return (self.model.training and not is_keras(self.model)) or any(
+        # Of Keras the mode is an argument of each call; a graph has none, nor has a frozen ScriptModule.
+        whole = getattr(self.model, "training", False)
+        without = is_keras(self.model) or isinstance(self.model, torch.fx.GraphModule)
+        return (whole and not without) or any(
             part.training for part in self.model.modules() if isinstance(part, (_DropoutNd, _NormBase))
         )
 

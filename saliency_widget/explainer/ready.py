@@ -18,6 +18,11 @@ from saliency_widget.models.labels import read_labels
 from saliency_widget.models.unwrap import unwrap
 from saliency_widget.targets import Target, as_target
 
+_NO_CLASSES = (
+    "model: it says that it has no classes (num_classes=0), so that the score is one number of a vector of features. "
+    "Give target=Similarity(another image), or the model with its head."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Ready:
@@ -139,6 +144,8 @@ def _build(
     ]
     for doubt in dict.fromkeys(doubt for explainer in explainers for doubt in explainer.prepared.doubts):
         warnings.warn(doubt, SaliencyWarning, stacklevel=stacklevel + 1)
+    if getattr(unwrap(model), "num_classes", None) == 0 and any(spec.of_classes for spec in checked.specs):
+        warnings.warn(_NO_CLASSES, SaliencyWarning, stacklevel=stacklevel + 1)
     return tuple(
         Ready(explainer, tuple(explainer.resolve(spec) for spec in checked.specs), checked.method, checked.many)
         for explainer in explainers

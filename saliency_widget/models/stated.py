@@ -239,7 +239,8 @@ def check_fit(model: nn.Module, value: Tensor, argument: str, given: object) -> 
             given,
             f"gives {channels} channel{'' if channels == 1 else 's'}, and this model takes {takes}",
             order_of(tuple(value.shape))
-            or f"Give a float tensor ({takes}, height, width), or make the model with in_chans={channels}.",
+            or f"Give an array (height, width, {takes}), a float tensor ({takes}, height, width), or make "
+            f"the model with in_chans={channels}.",
         )
     size = _strict_size(model)
     if size is not None and (height, width) != size:

@@ -68,7 +68,7 @@ class Detection(Located):
         super().__post_init__()
         given = [name for name in ("query", "anchor", "region", "at") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise InputError("target", self, f"names {' and '.join(given)}", "Give one of them.")
+            raise InputError("target", self.brief, f"names {' and '.join(given)}", "Give one of them.")
         for name in ("query", "anchor"):
             value = getattr(self, name)
             if value is not None:
@@ -126,7 +126,7 @@ class Detection(Located):
         if given != scene.place:
             raise InputError(
                 "target",
-                self,
+                self.brief,
                 f"names {_with_article(given)}, and this model's scores are of {scene.place}s",
                 f"Give {scene.place}=, or at=(row, column); boxes() lists what it sees.",
             )
@@ -151,7 +151,7 @@ class Detection(Located):
             It returns no scores of queries, anchors or regions, or fewer than before.
         """
         if self.index is None or not self.bound:
-            raise InputError("target", self, "is not bound to a place", "Call locate() first.")
+            raise InputError("target", self.brief, "is not bound to a place", "Call locate() first.")
         logits = places_in(outputs)
         slot = self.query if self.query is not None else self.anchor
         if self.region is not None:
@@ -191,9 +191,9 @@ class Detection(Located):
             seen = ", ".join(dict.fromkeys(box.label for box in scene.boxes[:5])) or "no box at all"
             raise InputError(
                 "target",
-                self,
+                self.brief,
                 f"fits no {what} that the model sees in this picture",
-                f"It sees {seen}; boxes() lists them, and a {scene.place} can be given by itself.",
+                f"It sees {seen}; boxes() lists them, and {_with_article(scene.place)} can be given by itself.",
             )
         return fitting[0]
 
@@ -207,7 +207,9 @@ class Detection(Located):
         if self.which is None:
             known = [box for box in scene.boxes if box.target.region == self.region]
             if not known:
-                raise InputError("target", self, "names a region and no class", "Give Detection(class, region=...).")
+                raise InputError(
+                    "target", self.brief, "names a region and no class", "Give Detection(class, region=...)."
+                )
             return self._as_of(known[0], scene)
         return self.bind(self._class(scene), scene)
 

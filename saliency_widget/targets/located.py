@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor
 
 from saliency_widget.errors import InputError
-from saliency_widget.targets.base import OfOneClass, Target
+from saliency_widget.models.words import Shown
+from saliency_widget.targets.base import OfOneClass
 from saliency_widget.targets.probability import UNITS, check_activation, quantity
 from saliency_widget.targets.scene import Scene
 
@@ -103,6 +104,16 @@ class Located(OfOneClass):
         return bound
 
     @property
+    def brief(self) -> Shown:
+        """The target as it was written, for an error: without what was left as it is."""
+        told = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if self._differs(one)]
+        return Shown(f"{type(self).__name__}({', '.join(told)})")
+
+    def _differs(self, one: Field[Any]) -> bool:
+        value = getattr(self, one.name)
+        return one.name != "label" and value is not one.default and repr(value) != repr(one.default)
+
+    @property
     def _what(self) -> str:
         """What the score is, with what makes it: "softmax probability"."""
         return f"{self.activation} {self.of}" if self.activation else self.of
@@ -125,7 +136,7 @@ def kind_of(place: type[Located], of: str) -> str:
     return f"{place.kind.removesuffix('logit')}{of}"
 
 
-def needs(what: str, scene: Scene, target: Target) -> InputError:
+def needs(what: str, scene: Scene, target: Located) -> InputError:
     """The error for a target that this model has no place for."""
     seen = {
         "segmentation": "this model gives a score for each pixel",
@@ -135,4 +146,4 @@ def needs(what: str, scene: Scene, target: Target) -> InputError:
         "segmentation": "Give a Pixel, a Region or a Segment.",
         "detection": "Give a Detection.",
     }.get(scene.kind, "Give a class, or a Score of what the model returns.")
-    return InputError("target", target, f"needs {what}, and {seen}", way)
+    return InputError("target", target.brief, f"needs {what}, and {seen}", way)

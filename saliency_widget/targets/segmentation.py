@@ -91,7 +91,7 @@ class OfPixels(Located):
         logits = grid_in(outputs)
         weights: Tensor | None = getattr(self, "_weights", None)
         if self.index is None or weights is None:
-            raise InputError("target", self, "is not bound to a place", "Call locate() first.")
+            raise InputError("target", self.brief, "is not bound to a place", "Call locate() first.")
         if logits is None or tuple(logits.shape[2:]) != tuple(weights.shape):
             raise ModelError(
                 f"the score {self.text!r} is of a grid of {weights.shape[0]} x {weights.shape[1]} cells, and the model "

@@ -254,3 +254,10 @@ def test_a_classifier_draws_no_boxes() -> None:
     model = seeded(lambda: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4)))
     with pytest.raises(InputError, match="draws no boxes"):
         sw.boxes(model, PICTURE, preprocess=PLAIN)
+
+
+def test_a_refusal_names_what_was_given_and_nothing_else() -> None:
+    with pytest.raises(InputError) as caught:
+        explain(seeded(retinanet), sw.Detection(2, at=(500, 500)))
+    assert "target=Detection(which=2, at=(500.0, 500.0)) fits no box" in str(caught.value)
+    assert "an anchor can be given by itself" in str(caught.value)
