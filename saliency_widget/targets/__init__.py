@@ -7,6 +7,7 @@ from saliency_widget.targets.detection import Detection
 from saliency_widget.targets.kinds import KINDS, as_target, target_of_kind
 from saliency_widget.targets.located import Located
 from saliency_widget.targets.places import PLACED, at_place
+from saliency_widget.targets.probability import UNITS
 from saliency_widget.targets.scene import Box, Scene
 from saliency_widget.targets.score import Score
 from saliency_widget.targets.segmentation import Pixel, Region, Segment
@@ -15,6 +16,7 @@ from saliency_widget.targets.similarity import Similarity
 __all__ = [
     "KINDS",
     "PLACED",
+    "UNITS",
     "Box",
     "ClassTarget",
     "Contrast",

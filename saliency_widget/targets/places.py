@@ -10,13 +10,14 @@ from typing import Any
 from saliency_widget.errors import InputError
 from saliency_widget.targets.base import Target
 from saliency_widget.targets.detection import Detection
-from saliency_widget.targets.located import Located
+from saliency_widget.targets.located import Located, kind_of
+from saliency_widget.targets.probability import UNITS
 from saliency_widget.targets.scene import Scene
 from saliency_widget.targets.segmentation import Mask, Pixel, Region, Segment
 
 PLACED: dict[str, str] = {
-    **{one.kind: "segmentation" for one in (Pixel, Region, Segment)},
-    Detection.kind: "detection",
+    **{kind_of(one, of): "segmentation" for one in (Pixel, Region, Segment) for of in UNITS},
+    **{kind_of(Detection, of): "detection" for of in UNITS},
 }
 """What a model must do for a kind of score of a place: see :attr:`Scene.kind`."""
 

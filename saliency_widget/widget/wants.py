@@ -10,7 +10,7 @@ from saliency_widget.errors import InputError
 from saliency_widget.methods.base import Method, as_method
 from saliency_widget.methods.controls import method_from_plain
 from saliency_widget.methods.plain import key_of, plain_parameters
-from saliency_widget.targets import KINDS, PLACED, Contrast, Located, Scene, Target, at_place, target_of_kind
+from saliency_widget.targets import KINDS, PLACED, UNITS, Contrast, Located, Scene, Target, at_place, target_of_kind
 from saliency_widget.widget.protocol import is_whole
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def target_of(raw: Mapping[str, Any], known: Iterable[Target], scene: Scene) -> 
     """
     kind, index, other, place = raw["kind"], raw["index"], raw["other"], raw["place"]
     known = list(known)
-    if scene.kind and (kind in (None, "logit") or (isinstance(kind, str) and kind in PLACED)):
+    if scene.kind and (kind is None or (isinstance(kind, str) and (kind in PLACED or kind in UNITS))):
         return _placed(kind, index, other, place, known, scene)
     if place not in ([], ()):
         raise InputError("place", place, "is none: this model scores the picture as a whole", "Give [].")
@@ -229,6 +229,10 @@ def _placed(kind: str | None, index: Any, other: Any, place: Any, known: Iterabl
             "index", index, "is no class index", "Give a whole number from 0, or -1 for the predicted one."
         )
     target = at_place(place, index, scene, known)
+    # "probability" is that of the place, "pixel probability" that of a pixel.
+    of = "logit" if kind is None else kind if kind in UNITS else kind.partition(" ")[2]
+    if of != target.of:
+        target = replace(target, of=of, activation=None)
     if kind in PLACED and kind != target.kind:
         raise InputError(
             "score", kind, f"is not that of place={list(place)}", f"It is {target.kind!r} there; set the place instead."

@@ -210,7 +210,7 @@ def test_what_is_no_place_is_refused_and_nothing_changes(pixels: Any, place: Any
     ("state", "words"),
     [
         ({"score": "pixel logit"}, "set the place"),
-        ({"score": "probability"}, "whole picture"),
+        ({"score": "margin"}, "whole picture"),
         ({"versus": 1}, "cannot be taken off"),
         ({"class_index": 99}, "out of range"),
         ({"class_index": -7}, "no class index"),
@@ -220,6 +220,18 @@ def test_what_a_place_has_not_is_refused_with_the_way_out(pixels: Any, state: di
     (name, value) = next(iter(state.items()))
     with pytest.raises(traitlets.TraitError, match=words):
         setattr(pixels, name, value)
+
+
+def test_the_probability_of_a_place_is_asked_for_by_its_word(pixels: Any) -> None:
+    pixels.place = [1, 2]
+    logit = pixels.wait(20).attribution
+    pixels.score = "probability"
+    assert pixels.wait(20).attribution.target.kind == "pixel probability"
+    assert pixels.attribution.target.index == logit.target.index
+    assert list(pixels.place) == [1, 2]
+    assert 0 < pixels.attribution.score < 1
+    pixels.place = [3, 4]
+    assert pixels.wait(20).attribution.target.kind == "pixel logit"
 
 
 def test_a_classifier_has_no_places(make: Make) -> None:
