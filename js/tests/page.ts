@@ -28,7 +28,11 @@ beforeEach(() => {
   vi.stubGlobal("ImageData", Picture);
 });
 
+/** What a test put on the page: taken down with it, so that no timer of a view outlives the page itself. */
+const shown: (() => void)[] = [];
+
 afterEach(() => {
+  for (const close of shown.splice(0)) close();
   vi.unstubAllGlobals();
   document.body.replaceChildren();
 });
@@ -60,6 +64,7 @@ export function model(more: Record<string, unknown> = {}): FakeModel {
 export function show(fake: FakeModel, signal?: AbortSignal) {
   const el = document.body.appendChild(document.createElement("div"));
   const close = widget.render({ model: fake, el, ...(signal ? { signal } : {}) });
+  shown.push(close);
   const host = el.firstElementChild as HTMLElement;
   const root = host.shadowRoot!;
   const find = <E extends HTMLElement>(selector: string) => root.querySelector<E>(selector)!;
