@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
-
 from against import costs, session
 from against.models import CPU, SUBJECTS
 from against.plan import planned
@@ -30,8 +29,9 @@ The same work, in one process, in turn (A B C A B C ...), on {machine}; {load}.
 *Ours / theirs* is our time (memory, error) divided by theirs: the median over the rounds, between brackets the
 quartiles, or the extremes where there are fewer than four rounds. Below 1 this project is better. *Ours less theirs* is
 the median of the difference. *Asked* is what the ratio has to be at most; with a sign the difference, and with "itself"
-our own number. Where that is **missed**, what was tried stands below the table. *Difference* is the relative L1 distance
-of the two maps, so that nothing wins by doing less; what was compared where a peer makes another map stands below.
+our own number. Where that is **missed**, what was tried stands below the table. *Difference* is the relative L1
+distance of the two maps, so that nothing wins by doing less; what was compared where a peer makes another map stands
+below.
 
 The limit is bare eager `torch.autograd.grad` towards the input with frozen parameters, at its best batch size. All
 models take the picture itself for their input, so that all tools differentiate with respect to the same variable;

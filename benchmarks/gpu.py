@@ -14,7 +14,6 @@ import sys
 from collections.abc import Callable
 
 import torch
-
 from against import session
 from against.works import Limits
 from compare import HEAD, plan
@@ -44,9 +43,7 @@ def main(say: Callable[[str], None] = print) -> int:
     if device.type != "cuda" and not (arguments.print or arguments.list):
         parser.error(f"--device {device} needs --print: {GOAL.name} is for a GPU's numbers")
     # A plan needs the models, and no device.
-    all_of_it = plan(
-        arguments.models, quick=arguments.quick, device=torch.device("cpu") if arguments.list else device
-    )
+    all_of_it = plan(arguments.models, quick=arguments.quick, device=torch.device("cpu") if arguments.list else device)
     if arguments.list:
         for one in all_of_it:
             say(f"{one.subject.name}: {one.name}")

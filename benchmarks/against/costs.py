@@ -19,7 +19,7 @@ from against.timing import Run, in_turn
 from against.works import Asked, Row, Way, Work, relative
 from saliency_widget.engine.shadow import shadow_of
 from saliency_widget.errors import SaliencyError
-from saliency_widget.methods.base import Method, menu
+from saliency_widget.methods.base import Method
 
 FIRST, MADE, SEEN, COMPARED, IMPORT = 30, 25, 1, 5, 150
 """Milliseconds: of a first picture beyond a gradient, of a shadow, its two ways to be looked at, the import."""
@@ -58,7 +58,9 @@ def shadow_made(subject: Subject) -> Work:
 
 def shadow_seen(subject: Subject) -> Work:
     """What it costs in each run: whether the weights are still those."""
-    return Work(_opened(subject, subject.ranked[0]), {"a forward pass": Way(limit.forward(subject), Asked(SEEN, "ours"))})
+    return Work(
+        _opened(subject, subject.ranked[0]), {"a forward pass": Way(limit.forward(subject), Asked(SEEN, "ours"))}
+    )
 
 
 class Counting(nn.Module):

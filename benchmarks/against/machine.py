@@ -28,9 +28,8 @@ def machine(device: torch.device) -> str:
         return processor()
     gpu = torch.cuda.get_device_properties(device)
     tf32 = "on" if torch.backends.cudnn.allow_tf32 else "off"
-    return (
-        f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB, CUDA {torch.version.cuda}, TF32 in cuDNN {tf32}; {processor()}"
-    )
+    memory = f"{gpu.total_memory / 2**30:.0f} GiB"
+    return f"{gpu.name}, {memory}, CUDA {torch.version.cuda}, TF32 in cuDNN {tf32}; {processor()}"
 
 
 def versions() -> str:

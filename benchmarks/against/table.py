@@ -34,9 +34,7 @@ def _timed(work: Work, limits: Limits, clock: Clock) -> list[Row]:
         theirs = (way.check or way.run)()
         differences[name] = None if way.same is None else way.same(ours, theirs)
     ways = {"ours": work.ours, **{name: way.run for name, way in work.others.items()}}
-    times = in_turn(
-        ways, rounds=limits.rounds, seconds=limits.seconds, least=limits.least, warm=True, clock=clock
-    )
+    times = in_turn(ways, rounds=limits.rounds, seconds=limits.seconds, least=limits.least, warm=True, clock=clock)
     milliseconds = {name: [1000 * one for one in found] for name, found in times.items()}
     return [
         Row(
