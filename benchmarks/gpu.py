@@ -54,8 +54,7 @@ def main(say: Callable[[str], None] = print) -> int:
         f"python benchmarks/gpu.py{' --quick' if arguments.quick else ''}",
         device,
         QUICK if arguments.quick else WHOLE,
-        None,
-        say,
+        say=say,
     )
     return 0 if run.run(all_of_it, arguments.works) else 1
 

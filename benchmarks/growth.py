@@ -135,7 +135,8 @@ class Slope:
     @property
     def text(self) -> str:
         """With the interval."""
-        return f"{self.exponent:.2f}" + ("" if self.error is None else f" ± {2 * self.error:.2f}")
+        # Zero has no sign.
+        return f"{round(self.exponent, 2) + 0.0:.2f}" + ("" if self.error is None else f" ± {2 * self.error:.2f}")
 
 
 def slope(values: Sequence[float], costs: Sequence[float]) -> Slope | None:
@@ -172,7 +173,7 @@ def plot(axis: Axis, curves: Sequence[Curve]) -> Figure:
             if not costs:
                 continue
             found = slope(one.values, costs)
-            label = one.subject + ("" if found is None else f": {found.exponent:.2f}")
+            label = one.subject + ("" if found is None else f": {found.text}")
             panel.plot(one.values, costs, marker=marker, color=colour, label=label, linewidth=1.5, markersize=4)
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")

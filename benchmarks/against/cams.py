@@ -7,7 +7,7 @@ from torch import Tensor
 import saliency_widget as sw
 from against import limit, peers
 from against.models import Subject
-from against.works import Asked, Limits, Way, Work, relative
+from against.works import Asked, Way, Work, relative
 
 FORWARDS = {1: 1.1, 5: 1.3}
 """How many forward passes so many classes may take."""
@@ -33,7 +33,7 @@ def grad_cam(subject: Subject, count: int | None) -> Work:
     if count is not None:
         _peers(work, subject, classes)
     elif not subject.classifier:
-        work.limits = Limits(2, 0, 1)
+        work.least = 1
     return work
 
 

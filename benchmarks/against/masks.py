@@ -12,14 +12,11 @@ from against import limit, peers
 from against.cams import like_grad_cam
 from against.models import Subject
 from against.timing import Run
-from against.works import Asked, Limits, Way, Work, best, relative
+from against.works import Asked, Way, Work, best, relative
 
-WINDOW = 32
-# Windows of PAIR's along each side; it moves them by one pixel.
-PAIR_SIDE = 7
 # As the program that was published with RISE has it.
 PUBLISHED = 100
-ONCE = Limits(5, 5, 2)
+FEW = 2
 
 
 def best_rows(subject: Subject, which: int) -> int:
@@ -28,7 +25,7 @@ def best_rows(subject: Subject, which: int) -> int:
     def make(size: int) -> Run:
         return limit.scores(subject, which, subject.inputs.repeat(size, 1, 1, 1), size)
 
-    return best(make, limit.SIZES[subject.device.type], per=lambda size: size)
+    return best(subject, "scores", make, limit.SIZES[subject.device.type], rows=True)
 
 
 def score_cam(subject: Subject) -> Work:
@@ -43,7 +40,7 @@ def score_cam(subject: Subject) -> Work:
         "of a layer with few channels. pytorch-grad-cam enlarges the masks with corner cells in the corners and scales"
         " them after that, which changes the scores: its map is another, and bare forward passes prove ours."
     )
-    return Work(partial(_values, subject, sw.ScoreCAM(layer=layer), which), others, note, limits=ONCE)
+    return Work(partial(_values, subject, sw.ScoreCAM(layer=layer), which), others, note, least=FEW)
 
 
 def ablation_cam(subject: Subject) -> Work:
@@ -57,37 +54,37 @@ def ablation_cam(subject: Subject) -> Work:
         theirs = peers.grad_cam(subject, [which], "AblationCAM", subject.late)
         others["pytorch-grad-cam"] = Way(theirs, Asked(1 / 3), lambda a, b: like_grad_cam(sign * a, b))
     ours = partial(_values, subject, sw.AblationCAM(layer=subject.late), which)
-    return Work(ours, others, f"of {subject.late}: pytorch-grad-cam runs the layers before it too.", limits=ONCE)
+    return Work(ours, others, f"of {subject.late}: pytorch-grad-cam runs the layers before it too.", least=FEW)
 
 
-def occlusion(subject: Subject) -> Work:
-    """Windows that do not overlap, as captum has them by default of its strides."""
+def occlusion(subject: Subject, window: int) -> Work:
+    """Windows that do not overlap."""
     which, size = subject.ranked[0], best_rows(subject, subject.ranked[0])
-    pictures, count = _hidden(subject, WINDOW, WINDOW)
+    pictures, count = _hidden(subject, window)
     bare = limit.scores(subject, which, pictures, size)
     whole = limit.scores(subject, which, subject.inputs, 1)
 
     def windows() -> Tensor:
         drops = (whole() - bare()).view(1, 1, count, count)
-        large = drops.repeat_interleave(WINDOW, -1).repeat_interleave(WINDOW, -2)
+        large = drops.repeat_interleave(window, -1).repeat_interleave(window, -2)
         return large[..., : subject.inputs.shape[-2], : subject.inputs.shape[-1]]
 
     others = {f"bare forward passes, {size} rows": Way(windows, Asked(1.05), relative)}
     if peers.installed("captum"):
         sizes = limit.SIZES[subject.device.type]
-        quick = best(lambda rows: peers.captum_occlusion(subject, which, WINDOW, rows), sizes)
-        others["captum"] = Way(peers.captum_occlusion(subject, which, WINDOW), Asked(1 / 1.3), relative)
+        quick = best(subject, "captum's windows", partial(peers.captum_occlusion, subject, which, window), sizes)
+        others["captum"] = Way(peers.captum_occlusion(subject, which, window), Asked(1 / 1.3), relative)
         if quick != 1:
-            run = peers.captum_occlusion(subject, which, WINDOW, quick)
+            run = peers.captum_occlusion(subject, which, window, quick)
             others[f"captum, {quick} rows"] = Way(run, None, relative)
-    method = sw.Occlusion(window=WINDOW, stride=WINDOW, fill="black")
-    return Work(partial(_values, subject, method, which), others, limits=ONCE)
+    method = sw.Occlusion(window=window, stride=window, fill="black")
+    return Work(partial(_values, subject, method, which), others, least=FEW)
 
 
-def _hidden(subject: Subject, window: int, stride: int) -> tuple[Tensor, int]:
+def _hidden(subject: Subject, window: int) -> tuple[Tensor, int]:
     """The pictures with a black window at each place, and how many places there are along a side."""
     side = subject.inputs.shape[-1]
-    starts = range(0, -(-max(side - window, 0) // stride) * stride + 1, stride)
+    starts = range(0, side, window)
     rows = []
     for down in starts:
         for across in starts:
@@ -97,10 +94,10 @@ def _hidden(subject: Subject, window: int, stride: int) -> tuple[Tensor, int]:
     return torch.stack(rows), len(starts)
 
 
-def occlusion_by_pixels(subject: Subject) -> Work:
-    """Windows that move by one pixel, as PAIR has them: large ones, so that there are few."""
+def occlusion_by_pixels(subject: Subject, places: int) -> Work:
+    """Windows that move by one pixel, as PAIR has them: large ones, so that there are few places along a side."""
     which, side = subject.ranked[0], subject.inputs.shape[-1]
-    window = side - PAIR_SIDE + 1
+    window = side - places + 1
     covering = _covering(side, window)
     others = {}
     if peers.installed("saliency"):
@@ -108,8 +105,8 @@ def occlusion_by_pixels(subject: Subject) -> Work:
         # It adds the windows up where ours takes their mean, and repeats the map for each channel.
         others["PAIR"] = Way(run, Asked(1 / 1.3), lambda a, b: relative(a[0] * covering, b[:1]))
     method = sw.Occlusion(window=window, stride=1, fill="black")
-    note = f"{PAIR_SIDE**2} windows of nearly the whole picture, as PAIR's move by one pixel."
-    return Work(partial(_values, subject, method, which), others, note, limits=ONCE)
+    note = f"{places**2} windows of nearly the whole picture, as PAIR's move by one pixel."
+    return Work(partial(_values, subject, method, which), others, note, least=FEW)
 
 
 def _covering(side: int, window: int) -> Tensor:
@@ -138,7 +135,7 @@ def rise(subject: Subject, count: int) -> Work:
         "captum, pytorch-grad-cam, torch-cam and PAIR do not have it. Beside its authors' procedure, written out, with"
         " masks that are made before, at their size of a batch and at the best one."
     )
-    return Work(partial(_values, subject, method, which), others, note, limits=ONCE)
+    return Work(partial(_values, subject, method, which), others, note, least=FEW)
 
 
 def _map(ours: Tensor, theirs: Tensor) -> float:

@@ -30,7 +30,9 @@ def captum_saliency(subject: Subject, classes: Sequence[int]) -> Callable[[], Te
     method = Saliency(subject.copy())
 
     def run() -> Tensor:
-        return torch.cat([method.attribute(subject.inputs.clone(), target=k, abs=False) for k in classes])
+        return torch.cat(
+            [method.attribute(subject.inputs.clone().requires_grad_(), target=k, abs=False) for k in classes]
+        )
 
     return run
 

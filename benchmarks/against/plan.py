@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from against import cams, costs, gradients, masks, samples
@@ -19,30 +19,40 @@ SMALL = {"quick": 64, "whole": 96}
 Name = Callable[..., Planned]
 
 
-def planned(subject: Subject, *, quick: bool) -> Iterator[Planned]:
-    """All work on one model; in the quick run the large models have less of it."""
-    whole = not quick or subject.name == "demo model"
+def planned(subjects: Sequence[Subject], *, quick: bool) -> Iterator[Planned]:
+    """All work: first what is short, on all models; then the rest, which the quick run does on the first alone."""
+    for subject in subjects:
+        yield from _short(subject, quick=quick and subject is not subjects[0])
+    for subject in subjects[: 1 if quick else None]:
+        yield from _long(subject, quick=quick)
+    for subject in subjects[:1]:
+        yield Planned("import", subject, partial(costs.imports, 3 if quick else 9))
 
-    def work(name: str, make: Callable[..., Work | list[Row]], *options: object) -> Planned:
-        return Planned(name, subject, partial(make, subject, *options))
 
-    for count in (1, 5, 20) if whole else (1, 5):
+def _work(subject: Subject, name: str, make: Callable[..., Work | list[Row]], *options: object) -> Planned:
+    return Planned(name, subject, partial(make, subject, *options))
+
+
+def _short(subject: Subject, *, quick: bool) -> Iterator[Planned]:
+    work = partial(_work, subject)
+    for count in (1, 5) if quick else (1, 5, 20):
         yield work(f"gradient, {_classes(count)}", gradients.gradient, count)
-    for count in (1, 5):
+    for count in (1, 5) if quick else (1, 5, None):
         yield work(f"Grad-CAM, {_classes(count)}", cams.grad_cam, count)
-    if whole:
-        yield work("Grad-CAM, all classes", cams.grad_cam, None)
-        yield from _repeated(subject, work, quick=quick)
-        yield from _hiding(subject, work, quick=quick)
-        for method in menu():
-            yield work(f"first picture, {method.label}", costs.first_picture, method)
     yield work("shadow, made", costs.shadow_made)
     yield work("shadow, looked at", costs.shadow_seen)
-    if whole:
-        yield work("shadow, contents compared", costs.shadow_compared)
-        for name in costs.FLAT_METHODS:
-            yield work(f"memory, {name}, {SAMPLES} gradients", costs.memory_flat, name, FEW, SAMPLES)
     yield work("error against float64", costs.rounding)
+
+
+def _long(subject: Subject, *, quick: bool) -> Iterator[Planned]:
+    work = partial(_work, subject)
+    yield from _repeated(subject, work, quick=quick)
+    yield from _hiding(subject, work, quick=quick)
+    yield work("shadow, contents compared", costs.shadow_compared)
+    for name in costs.FLAT_METHODS:
+        yield work(f"memory, {name}, {SAMPLES} gradients", costs.memory_flat, name, FEW, SAMPLES)
+    for method in menu():
+        yield work(f"first picture, {method.label}", costs.first_picture, method)
 
 
 def _repeated(subject: Subject, work: Name, *, quick: bool) -> Iterator[Planned]:
@@ -59,10 +69,15 @@ def _hiding(subject: Subject, work: Name, *, quick: bool) -> Iterator[Planned]:
     if subject.late:
         small = subject.at(min(SMALL["quick" if quick else "whole"], len(subject.picture)))
         yield Planned("Ablation-CAM", small, partial(masks.ablation_cam, small))
-    yield work("occlusion", masks.occlusion)
-    yield work("occlusion, moved by one pixel", masks.occlusion_by_pixels)
-    yield work(f"RISE, {FEW * 5 if quick else FEW * 20} masks", masks.rise, FEW * 5 if quick else FEW * 20)
+    # About as many windows as fit into the time: 16 or 49.
+    side = len(subject.picture)
+    yield work("occlusion", masks.occlusion, max(1, side // (4 if quick else 7)))
+    yield work("occlusion, moved by one pixel", masks.occlusion_by_pixels, 4 if quick else 7)
+    count = 32 if quick else 200
+    yield work(f"RISE, {count} masks", masks.rise, count)
 
 
-def _classes(count: int) -> str:
+def _classes(count: int | None) -> str:
+    if count is None:
+        return "all classes"
     return f"{count} class" if count == 1 else f"{count} classes"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -12,7 +13,7 @@ import saliency_widget as sw
 from against import limit, peers, repeated
 from against.models import Subject
 from against.timing import Run
-from against.works import Asked, Limits, Way, Work, best, relative
+from against.works import Asked, Way, Work, best, relative
 from saliency_widget.methods.noise import _noisy
 
 NOISE = 0.1
@@ -20,7 +21,7 @@ ERROR = 0.10
 # Of captum's rule; each tried until one is good enough.
 STEPS = (5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160, 224)
 # A run takes many seconds on the large models: once to warm up and compare, and twice to time.
-FEW = Limits(9, 8, 2)
+FEW = 2
 
 
 def best_rows(subject: Subject, which: int) -> int:
@@ -30,7 +31,7 @@ def best_rows(subject: Subject, which: int) -> int:
         step, pictures = limit.one_gradient(subject, which), subject.inputs.repeat(size, 1, 1, 1)
         return lambda: step(pictures)
 
-    return best(make, limit.SIZES[subject.device.type], per=lambda size: size)
+    return best(subject, "gradients", make, limit.SIZES[subject.device.type], rows=True)
 
 
 def noise(subject: Subject, samples: int) -> Work:
@@ -42,7 +43,8 @@ def noise(subject: Subject, samples: int) -> Work:
     others = _limits(subject, which, pictures)
     if peers.installed("captum"):
         sizes = limit.SIZES[subject.device.type]
-        size = best(lambda size: peers.captum_noise(subject, which, sizes[-1], NOISE, size), sizes)
+        make = partial(peers.captum_noise, subject, which, sizes[-1], NOISE)
+        size = best(subject, "captum's noise", make, sizes)
         for name, rows in (("captum NoiseTunnel", None), (f"captum NoiseTunnel, {size} rows", size)):
             run = peers.captum_noise(subject, which, samples, NOISE, rows)
             asked = Asked(0.5) if rows is None else None
@@ -51,7 +53,7 @@ def noise(subject: Subject, samples: int) -> Work:
         run = peers.pair(subject, which, "GradientSaliency", stdev_spread=NOISE, nsamples=samples, magnitude=False)
         others["PAIR"] = Way(run, Asked(0.5), relative, peers.with_noise(run, drawn))
     note = "for the comparison, not for the timing, the peers are given our noise in place of their own."
-    return Work(lambda: subject.last(method, which).values[0], others, note, limits=FEW)
+    return Work(lambda: subject.last(method, which).values[0], others, note, least=FEW)
 
 
 def _limits(subject: Subject, which: int, pictures: Tensor, weights: Tensor | None = None) -> dict[str, Way]:
@@ -86,7 +88,7 @@ def path(subject: Subject, steps: int) -> Work:
         f"of {len(alphas)} points; bare autograd has the same ones, with the share of the path that is nearest to each."
         " captum's rule is another, so that the maps differ by what both are off the integral."
     )
-    return Work(lambda: subject.last(method, which).values[0], others, note, limits=FEW)
+    return Work(lambda: subject.last(method, which).values[0], others, note, least=FEW)
 
 
 def _times_picture(subject: Subject, run: Run) -> Run:
@@ -94,7 +96,8 @@ def _times_picture(subject: Subject, run: Run) -> Run:
 
 
 def _best_captum(subject: Subject, which: int) -> int:
-    return best(lambda size: peers.captum_path(subject, which, 8, size), limit.SIZES[subject.device.type])
+    sizes = limit.SIZES[subject.device.type]
+    return best(subject, "captum's path", partial(peers.captum_path, subject, which, sizes[-1]), sizes)
 
 
 def points_of(subject: Subject, method: sw.IntegratedGradients, which: int) -> tuple[Tensor, Tensor]:

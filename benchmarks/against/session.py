@@ -42,6 +42,8 @@ class Session:
         How often each piece of work is repeated.
     seconds
         After so many no more work is begun, and the page says what is left; None for no limit.
+    began
+        Since when they count, on the clock of ``time.perf_counter``; None is when it is run.
     """
 
     goal: Path | None
@@ -50,6 +52,7 @@ class Session:
     device: torch.device
     limits: Limits
     seconds: float | None = None
+    began: float | None = None
     say: Say = print
     page: Page = field(default_factory=lambda: Page({}))
     loads: list[float] = field(default_factory=list)
@@ -58,7 +61,8 @@ class Session:
         """Do it all, or what has ``only`` in its name; whether all maps that have to be the same are."""
         # Of the peers, about their own use of PyTorch.
         warnings.simplefilter("ignore")
-        began, late = time.perf_counter(), []
+        began = time.perf_counter() if self.began is None else self.began
+        late: list[str] = []
         self.page.skipped += [f"{name}, which is not installed" for name in PEERS if not peers.installed(name)]
         for planned in plan:
             if only not in planned.name:

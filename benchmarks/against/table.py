@@ -23,7 +23,7 @@ def measure(planned: Planned, limits: Limits, skipped: list[str], clock: Clock =
     made = planned.make()
     if isinstance(made, Work):
         skipped += made.skipped
-        made = _timed(made, made.limits or limits, clock)
+        made = _timed(made, limits, clock)
     return [replace(row, work=planned.name, subject=planned.subject.name) for row in made]
 
 
@@ -34,7 +34,8 @@ def _timed(work: Work, limits: Limits, clock: Clock) -> list[Row]:
         theirs = (way.check or way.run)()
         differences[name] = None if way.same is None else way.same(ours, theirs)
     ways = {"ours": work.ours, **{name: way.run for name, way in work.others.items()}}
-    times = in_turn(ways, rounds=limits.rounds, seconds=limits.seconds, least=limits.least, warm=True, clock=clock)
+    least = limits.least if work.least is None else min(work.least, limits.least)
+    times = in_turn(ways, rounds=limits.rounds, seconds=limits.seconds, least=least, warm=True, clock=clock)
     milliseconds = {name: [1000 * one for one in found] for name, found in times.items()}
     return [
         Row(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from torch import Tensor
 
 from against.models import Subject
-from against.timing import Run, Spread, in_turn, ratio, spread
+from against.timing import Run, Spread, clock_of, in_turn, ratio, spread
 
 ALIKE = 1e-3
 """Relative L1 difference of two maps that are the same but for float32's rounding."""
@@ -83,15 +83,15 @@ class Work:
         What has to be known to read the row.
     skipped
         What is not measured, and why.
-    limits
-        How often, where that is another number than elsewhere.
+    least
+        How often at least, where that is less than elsewhere, because each time takes long.
     """
 
     ours: Run
     others: dict[str, Way]
     note: str = ""
     skipped: list[str] = field(default_factory=list)
-    limits: Limits | None = None
+    least: int | None = None
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,22 @@ def relative(ours: Tensor, theirs: Tensor) -> float:
     return float((ours - theirs.reshape(ours.shape)).abs().sum() / theirs.abs().sum())
 
 
-def best(make: Callable[[int], Run], sizes: Sequence[int], per: Callable[[int], int] = lambda _: 1) -> int:
-    """The size of a batch with which work is quickest, by two runs of each; ``per`` is how many rows a run does."""
-    seconds = in_turn({str(size): make(size) for size in sizes}, rounds=2, seconds=0, least=2)
-    gc.collect()
-    return int(min(seconds, key=lambda name: min(seconds[name]) / per(int(name))))
+def best(subject: Subject, what: str, make: Callable[[int], Run], sizes: Sequence[int], *, rows: bool = False) -> int:
+    """The size of a batch with which something is quickest, found once for a model and a size of picture.
+
+    Parameters
+    ----------
+    what
+        By which it is remembered.
+    make
+        From the size to what is timed: all of the work, or one batch of it.
+    rows
+        It is one batch, so that the time for each row decides.
+    """
+    if what not in subject.sizes:
+        ways = {str(size): make(size) for size in sizes}
+        seconds = in_turn(ways, rounds=2, seconds=0.5, least=1, clock=clock_of(subject.device))
+        cost = {int(name): min(found) / (int(name) if rows else 1) for name, found in seconds.items()}
+        subject.sizes[what] = min(cost, key=cost.__getitem__)
+        gc.collect()
+    return subject.sizes[what]

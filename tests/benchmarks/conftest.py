@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -40,3 +41,9 @@ def subject() -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return Subject("small", Net().eval(), picture(), "body", "stem", "body", "fc")
+
+
+@pytest.fixture(autouse=True)
+def _no_tidying(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Before each round, which takes longer here than all else and changes no number that is looked at.
+    monkeypatch.setattr("against.timing.gc", SimpleNamespace(collect=int, disable=int, enable=int))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
-from against import memory, timing
+from against import memory, timing, works
 from against.works import Asked, Row, best, relative
 
 
@@ -38,13 +40,23 @@ def test_the_spread_is_of_quartiles_where_there_are_enough() -> None:
     assert timing.spread([1, 2, 3, 4, 100]) == timing.Spread(3, 2, 4, 5)
 
 
-def test_the_best_size_is_the_one_with_the_least_time_for_a_row() -> None:
-    def make(size: int) -> timing.Run:
-        return lambda: sum(range(1000 * {1: 100, 4: 20, 8: 500}[size]))
+def test_the_best_size_is_the_one_with_the_least_time_and_is_remembered(
+    subject: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(works, "clock_of", lambda _device: lambda run: run())
+    found, made = replace(subject, sizes={}), []
 
-    assert best(make, (1, 4, 8)) == 4
-    assert best(make, (1, 4, 8), per=lambda size: size) == 4
-    assert best(make, (1, 4), per=lambda size: {1: 1000, 4: 1}[size]) == 1
+    def make(size: int) -> timing.Run:
+        made.append(size)
+        return lambda: {1: 3.0, 4: 1.0, 8: 6.0}[size]
+
+    assert best(found, "all", make, (1, 4, 8)) == 4
+    assert best(found, "all", make, (1, 4, 8)) == 4
+    assert made == [1, 4, 8]
+    assert best(found, "one batch", make, (1, 8), rows=True) == 8
+    assert found.sizes == {"all": 4, "one batch": 8}
+    # Of another picture's size nothing is known.
+    assert found.at(64).sizes == {}
 
 
 def row(ours: float, theirs: float, asked: Asked | None) -> Row:
