@@ -70,7 +70,7 @@ class Session:
             if self.seconds is not None and time.perf_counter() - began > self.seconds:
                 late.append(f"{planned.name} of {planned.subject.name}")
                 continue
-            self._do(planned)
+            self._do(planned, began)
         if late:
             self.page.skipped.append(f"for want of time: {', '.join(late)}")
         self._save(done=True)
@@ -82,7 +82,7 @@ class Session:
             self.say(f"another map: {row.work}, {row.subject}, against {row.other}: {row.difference:.0e}")
         return not wrong
 
-    def _do(self, planned: Planned) -> None:
+    def _do(self, planned: Planned, began: float) -> None:
         try:
             rows = measure(planned, self.limits, self.page.skipped, clock_of(self.device))
         except torch.cuda.OutOfMemoryError:
@@ -93,7 +93,7 @@ class Session:
             self.loads.append(load)
         self.page.rows += rows
         for row in rows:
-            self.say(line(row, short=row.reached is False))
+            self.say(f"{time.perf_counter() - began:4.0f} s {line(row, short=row.reached is False)}")
         self._save(done=False)
 
     def _facts(self) -> dict[str, str]:

@@ -110,7 +110,7 @@ def test_the_shadow_of_a_model_that_writes_into_its_weights_is_a_copy(subject: A
 
 
 def test_rounding_is_compared_with_float64(subject: Any) -> None:
-    (row,) = rows_of(subject, costs.rounding).values()
+    (row,) = rows_of(subject, costs.rounding, 3, 2).values()
     assert len(row.ours) == 3
     assert all(0 < one < 1e-5 for one in [*row.ours, *row.theirs])
 
