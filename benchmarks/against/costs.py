@@ -128,12 +128,13 @@ def memory_flat(subject: Subject, name: str, few: int, many: int) -> list[Row]:
 def _peaks(subject: Subject, name: str, ours: Run, theirs: Run, asked: Asked | None = None) -> list[Row]:
     # Once before, so that what is kept for the next time is not counted.
     ours(), theirs()
-    found = [(peak(ours, subject.device), peak(theirs, subject.device)) for _ in range(2)]
+    found = [(peak(ours, subject.device), peak(theirs, subject.device)) for _ in range(PEAKS)]
     if not all(one and other for one, other in found):
         return []
     return [Row(name, [one for one, _ in found], [other for _, other in found], "MB", asked, note=PEAK)]
 
 
+PEAKS = 2
 PEAK = "the most memory during the run over what was held before, of the whole process."
 
 

@@ -16,6 +16,7 @@ from against.works import Asked, Way, Work, best, relative
 
 # As the program that was published with RISE has it.
 PUBLISHED = 100
+# Rounds at least.
 FEW = 2
 
 

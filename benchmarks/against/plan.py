@@ -23,10 +23,10 @@ def planned(subjects: Sequence[Subject], *, quick: bool) -> Iterator[Planned]:
     """All work: first what is short, on all models; then the rest, which the quick run does on the first alone."""
     for subject in subjects:
         yield from _short(subject, quick=quick and subject is not subjects[0])
+    yield Planned("import", subjects[0], partial(costs.imports, 3 if quick else 9))
     for subject in subjects[: 1 if quick else None]:
-        yield from _long(subject, quick=quick)
-    for subject in subjects[:1]:
-        yield Planned("import", subject, partial(costs.imports, 3 if quick else 9))
+        # So many midpoints as fit into the time; on the large models less time is left.
+        yield from _long(subject, 128 if quick else 512 if subject is subjects[0] else 256, quick=quick)
 
 
 def _work(subject: Subject, name: str, make: Callable[..., Work | list[Row]], *options: object) -> Planned:
@@ -45,22 +45,19 @@ def _short(subject: Subject, *, quick: bool) -> Iterator[Planned]:
     yield work("error against float64", costs.rounding, *((1, 1) if quick else (3, 3)))
 
 
-def _long(subject: Subject, *, quick: bool) -> Iterator[Planned]:
+def _long(subject: Subject, reference: int, *, quick: bool) -> Iterator[Planned]:
     work = partial(_work, subject)
-    yield from _repeated(subject, work, quick=quick)
-    yield from _hiding(subject, work, quick=quick)
-    yield work("shadow, contents compared", costs.shadow_compared)
-    for name in costs.FLAT_METHODS:
-        yield work(f"memory, {name}, {SAMPLES} gradients", costs.memory_flat, name, FEW, SAMPLES)
-    for method in menu():
-        yield work(f"first picture, {method.label}", costs.first_picture, method)
-
-
-def _repeated(subject: Subject, work: Name, *, quick: bool) -> Iterator[Planned]:
-    count, reference = (FEW, 128) if quick else (SAMPLES, 512 if subject.name == "demo model" else 256)
+    count = FEW if quick else SAMPLES
     yield work(f"SmoothGrad, {count} samples", samples.noise, count)
     count = 16 if quick else SAMPLES
     yield work(f"integrated gradients, {count} gradients", samples.path, count)
+    yield from _hiding(subject, work, quick=quick)
+    yield work("shadow, contents compared", costs.shadow_compared)
+    few, many = (8, 20) if quick else (FEW, SAMPLES)
+    for name in costs.FLAT_METHODS:
+        yield work(f"memory, {name}, {many} gradients", costs.memory_flat, name, few, many)
+    for method in menu():
+        yield work(f"first picture, {method.label}", costs.first_picture, method)
     yield work("integrated gradients, to 10 % error", samples.path_to_error, reference)
 
 

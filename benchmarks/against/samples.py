@@ -20,7 +20,7 @@ NOISE = 0.1
 ERROR = 0.10
 # Of captum's rule; each tried until one is good enough.
 STEPS = (5, 7, 10, 14, 20, 28, 40, 56, 80, 112, 160, 224)
-# A run takes many seconds on the large models: once to warm up and compare, and twice to time.
+# Rounds at least: each takes many seconds on the large models.
 FEW = 2
 
 
@@ -140,7 +140,7 @@ def path_to_error(subject: Subject, reference: int) -> Work:
         run = peers.captum_path(subject, which, theirs, rows)
         others[f"captum, {rows} rows"] = Way(run, Asked(0.25), relative, alike=None)
         note += f"; captum with {theirs}, {100 * their:.0f} % off."
-    return Work(lambda: subject.last(method, which).values[0], others, note)
+    return Work(lambda: subject.last(method, which).values[0], others, note, least=FEW)
 
 
 def midpoints(subject: Subject, which: int, count: int, size: int) -> Tensor:
