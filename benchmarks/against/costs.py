@@ -148,7 +148,7 @@ def rounding(subject: Subject, pictures: int, count: int) -> list[Row]:
     for name in PHOTOGRAPHS[:pictures]:
         one = subject.at(len(subject.picture), name)
         classes = one.ranked[:count]
-        exact = limit.gradients(one, classes, double)()
+        exact = limit.gradients(one, classes, double, torch.float64)()
         ours.append(relative(one.last(sw.Gradient(), *classes).values, exact))
         theirs.append(relative(limit.gradients(one, classes)(), exact))
     note = "relative L1 distance of the gradients of the most likely classes to those in float64, picture by picture."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -28,12 +28,17 @@ def forward(subject: Subject) -> Run:
     return run
 
 
-def gradients(subject: Subject, classes: Sequence[int], model: nn.Module | None = None) -> Run:
+def gradients(
+    subject: Subject,
+    classes: Sequence[int],
+    model: Callable[[Tensor], Tensor] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Run:
     """Gradients (K, C, H, W) by plain autograd, the forward pass shared, no parameter differentiated."""
     chosen = subject.frozen if model is None else model
 
     def run() -> Tensor:
-        pixels = subject.inputs.detach().clone().to(next(chosen.parameters()).dtype).requires_grad_()
+        pixels = subject.inputs.detach().clone().to(dtype).requires_grad_()
         scores = chosen(pixels)[0]
         last = classes[-1]
         return torch.stack([torch.autograd.grad(scores[k], pixels, retain_graph=k != last)[0][0] for k in classes])
@@ -76,14 +81,23 @@ def rows(step: Callable[[Tensor], Tensor], pictures: Tensor, size: int, weights:
 
 
 def what_runs(subject: Subject, classes: Sequence[int]) -> Run:
-    """The gradients by plain autograd of a copy of the very module that the engine runs, whatever it made of it."""
-    # Once by the engine, so that everything it decides about the model is decided.
-    subject.last(sw.Gradient(), *classes)
-    replica = subject.shadow.open()
-    try:
-        module = copy.deepcopy(replica.module).requires_grad_(False)
-    finally:
-        subject.shadow.close(replica)
+    """The gradients by plain autograd of the very module that the engine runs, whatever it has made of the model.
+
+    It is that of a shadow of its own, which stays open, so that nothing of the engine's is timed.
+    """
+    twin = replace(subject, model=subject.copy(), sizes={})
+    # Watched once by the engine, as all models are.
+    twin.last(sw.Gradient(), *classes)
+    replica = twin.shadow.open()
+    layout = torch.contiguous_format
+    if hasattr(replica, "use"):
+        way = replica.way(subject.way, lambda: replica.module(subject.inputs))
+        replica.use(way)
+        layout = way.layout
+
+    def module(pixels: Tensor) -> Tensor:
+        return replica.module(pixels.contiguous(memory_format=layout))
+
     return gradients(subject, classes, module)
 
 

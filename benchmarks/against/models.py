@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ from saliency_widget.targets import Logit
 # The model's input is the picture itself, so that all tools differentiate with respect to the same variable.
 PLAIN = sw.Preprocess(size=None, crop=None, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
 CPU = torch.device("cpu")
+# Which way is quick for a model is measured when it is first explained, and not in the midst of what is timed.
+MEASURED: dict[str, Any] = {"fast": True} if "fast" in signature(Problem).parameters else {}
 PHOTOGRAPHS = ("chelsea", "coffee", "rocket")
 
 
@@ -103,9 +106,28 @@ class Subject:
         with torch.no_grad():
             return torch.argsort(self.frozen(self.inputs)[0], descending=True).tolist()
 
+    @cached_property
+    def rounding(self) -> float:
+        """Relative L1 distance of bare autograd's gradient of the most likely class to the one in float64."""
+        found = []
+        for model, dtype in ((self.frozen, torch.float32), (copy.deepcopy(self.frozen).double(), torch.float64)):
+            pixels = self.inputs.to(dtype, copy=True).requires_grad_()
+            found.append(torch.autograd.grad(model(pixels)[0, self.ranked[0]], pixels)[0].double())
+        return float((found[0] - found[1]).abs().sum() / found[1].abs().sum())
+
     def problem(self, *classes: int) -> Problem:
         """The engine's view of it, new for each run."""
-        return Problem(self.shadow, self.prepared, [Logit(k) for k in classes])
+        return Problem(self.shadow, self.prepared, [Logit(k) for k in classes], **MEASURED)
+
+    @cached_property
+    def way(self) -> str:
+        """In which way the engine computes it, as provenance says it; decided once, by measuring."""
+        problem = self.problem(self.ranked[0])
+        with problem.running():
+            # The first pass is watched, and nothing is decided in it.
+            for _ in range(2):
+                problem.gradients(problem.pixels[None])
+        return str(problem.provenance.get("way", "plain"))
 
     def last(self, method: Method, *classes: int) -> Estimate:
         """The final estimate of a method."""

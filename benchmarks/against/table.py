@@ -6,9 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
+from against.models import Subject
 from against.timing import Clock, Spread, in_turn, spread, wall
 from against.works import Asked, Limits, Planned, Row, Work
 
+TIMES = 3
+"""A map may be so many times as far off as bare autograd in float32 is off float64; two maps are each off that far."""
 COLUMNS = ("work", "model", "against", "ours / theirs", "ours less theirs", "asked", "reached", "difference")
 
 
@@ -23,11 +26,11 @@ def measure(planned: Planned, limits: Limits, skipped: list[str], clock: Clock =
     made = planned.make()
     if isinstance(made, Work):
         skipped += made.skipped
-        made = _timed(made, limits, clock)
+        made = _timed(planned.subject, made, limits, clock)
     return [replace(row, work=planned.name, subject=planned.subject.name) for row in made]
 
 
-def _timed(work: Work, limits: Limits, clock: Clock) -> list[Row]:
+def _timed(subject: Subject, work: Work, limits: Limits, clock: Clock) -> list[Row]:
     ours = work.ours()
     differences = {}
     for name, way in work.others.items():
@@ -45,11 +48,18 @@ def _timed(work: Work, limits: Limits, clock: Clock) -> list[Row]:
             "ms",
             way.asked,
             differences[name],
-            way.alike,
+            _alike(subject, way.alike, differences[name]),
             work.note,
         )
         for name, way in work.others.items()
     ]
+
+
+def _alike(subject: Subject, alike: float | None, difference: float | None) -> float | None:
+    """What the difference may be: on a model whose gradients float32 leaves uncertain, as much as that."""
+    if alike is None or difference is None or difference <= alike:
+        return alike
+    return max(alike, TIMES * subject.rounding)
 
 
 # -- the page -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pytest
 import torch
 from against import cams, costs, gradients, limit, masks, peers, plan, repeated, samples, session, table, tried
 from against.models import CPU
-from against.works import Asked, Limits, Planned, Row, Work
+from against.works import Asked, Limits, Planned, Row, Way, Work
 
 ONCE = Limits(1, 0, 1)
 
@@ -113,6 +113,16 @@ def test_rounding_is_compared_with_float64(subject: Any) -> None:
     (row,) = rows_of(subject, costs.rounding, 3, 2).values()
     assert len(row.ours) == 3
     assert all(0 < one < 1e-5 for one in [*row.ours, *row.theirs])
+
+
+def test_maps_may_be_apart_by_what_float32_leaves_uncertain_and_no_more(subject: Any) -> None:
+    assert 0 < subject.rounding < 1e-5
+    loose = replace(subject)
+    loose.__dict__["rounding"] = 0.01
+    for made, off, differs in ((subject, 0.02, True), (loose, 0.02, False), (loose, 0.04, True)):
+        ways = {"x": Way(lambda: None, None, lambda _ours, _theirs, off=off: off)}
+        (found,) = table.measure(Planned("w", made, partial(Work, lambda: None, ways)), ONCE, [])
+        assert found.differs is differs
 
 
 # -- the page -----------------------------------------------------------------------------------------------------
