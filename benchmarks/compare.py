@@ -25,8 +25,8 @@ SECONDS = 240
 
 HEAD = """# Beside the peers and the limit
 
-The same work, in one process, in turn (A B C A B C ...), on {machine}; {load}.
-*Ours / theirs* is our time (memory, error) divided by theirs: the median over the rounds, between brackets the
+The same work, in one process, in turn (A B C A B C ...), on {machine};
+{load}. *Ours / theirs* is our time (memory, error) divided by theirs: the median over the rounds, between brackets the
 quartiles, or the extremes where there are fewer than four rounds. Below 1 this project is better. *Ours less theirs* is
 the median of the difference. *Asked* is what the ratio has to be at most; with a sign the difference, and with "itself"
 our own number. Where that is **missed**, what was tried stands below the table. *Difference* is the relative L1
@@ -35,7 +35,8 @@ below.
 
 The limit is bare eager `torch.autograd.grad` towards the input with frozen parameters, at its best batch size. All
 models take the picture itself for their input, so that all tools differentiate with respect to the same variable;
-ResNet-50 and ViT-S/16 have random weights. The machine is shared: compare ratios, and only within a row.
+ResNet-50 and ViT-S/16 have random weights. The machine is shared: compare ratios, and only within a row. The engine
+decides by measuring in which way it computes a model, before anything is timed. {ways}.
 
 {versions}
 

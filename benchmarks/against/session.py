@@ -56,6 +56,7 @@ class Session:
     say: Say = print
     page: Page = field(default_factory=lambda: Page({}))
     loads: list[float] = field(default_factory=list)
+    ways: dict[str, str] = field(default_factory=dict)
 
     def run(self, plan: Iterable[Planned], only: str = "") -> bool:
         """Do it all, or what has ``only`` in its name; whether all maps that have to be the same are."""
@@ -72,7 +73,7 @@ class Session:
                 continue
             self._do(planned, began)
         if late:
-            self.page.skipped.append(f"for want of time: {', '.join(late)}")
+            self.page.skipped.append(f"for want of time: {'; '.join(late)}")
         self._save(done=True)
         self.say(f"{time.perf_counter() - began:.0f} s, {self._facts()['load']}")
         for row in missed(self.page.rows):
@@ -92,6 +93,7 @@ class Session:
         if (load := machine.load()) is not None:
             self.loads.append(load)
         self.page.rows += rows
+        self.ways[planned.subject.name] = planned.subject.way
         for row in rows:
             self.say(f"{time.perf_counter() - began:4.0f} s {line(row, short=row.reached is False)}")
         self._save(done=False)
@@ -104,6 +106,7 @@ class Session:
             "machine": machine.machine(self.device),
             "versions": machine.versions(),
             "load": load,
+            "ways": "; ".join(f"{name}: {way}" for name, way in self.ways.items()) or "nothing",
             "command": self.command,
         }
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
 from against.models import Subject
 from against.timing import Clock, Spread, in_turn, spread, wall
+from against.tried import of
 from against.works import Asked, Limits, Planned, Row, Work
 
 TIMES = 3
@@ -138,38 +138,39 @@ def text(page: Page, head: str, tried: Mapping[str, str]) -> str:
         What was tried, by the work that was missed; see :func:`against.tried.read`.
     """
     short = missed(page.rows)
-    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    wanted = sum(row.asked is not None for row in page.rows)
+    lines = [f"Of {wanted} numbers {len(short)} are missed.", ""]
+    lines += [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
     lines += [line(row, short=row in short) for row in page.rows]
-    notes = list(dict.fromkeys(f"- {row.work}: {row.note}" for row in page.rows if row.note))
-    notes += [f"- Left out: {word}." for word in dict.fromkeys(page.skipped)]
-    parts = [head.format(**page.facts), *lines, "", *notes, ""]
+    parts = [head.format(**page.facts), *lines, "", *_notes(page), ""]
     if short:
         parts += ["## What is missed, and what was tried", "", *_what_was_tried(short, tried)]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _what_was_tried(short: Sequence[Row], tried: Mapping[str, str]) -> Iterator[str]:
-    for work, rows in groupby(sorted(short, key=lambda row: row.work), key=lambda row: row.work):
-        yield f"### {work}"
-        yield ""
-        yield "Missed: " + "; ".join(_short(row) for row in rows) + "."
-        yield ""
-        yield from found if (found := list(_texts(work, tried))) else ["Nothing is written of it yet.", ""]
+def _notes(page: Page) -> Iterator[str]:
+    works: dict[str, list[str]] = {}
+    for row in page.rows:
+        if row.note:
+            works.setdefault(row.note, []).append(row.work)
+    for note, names in works.items():
+        yield f"- {'; '.join(dict.fromkeys(names))}: {note}"
+    for word in dict.fromkeys(page.skipped):
+        yield f"- Left out: {word}."
+
+
+def _what_was_tried(short: Sequence[Row], known: Mapping[str, str]) -> Iterator[str]:
+    for heading, words in known.items():
+        rows = [row for row in short if of(heading, row.work)]
+        if rows:
+            yield from (f"### {heading.replace('*', '…')}", "", *map(_short, rows), "", words, "")
+    rows = [row for row in short if not any(of(heading, row.work) for heading in known)]
+    if rows:
+        yield from ("### Of which nothing is written yet", "", *map(_short, rows), "")
 
 
 def _short(row: Row) -> str:
     assert row.asked is not None
-    number = row.found if row.asked.of == "ratio" else row.extra if row.asked.of == "extra" else None
-    value = _own(row) if number is None else f"{number.median:.2f}"
-    return f"{row.subject} against {row.other} ({value}, asked {asked(row.asked, row.unit)})"
-
-
-def _own(row: Row) -> str:
-    return f"{spread(row.ours).median:.1f} {row.unit}"
-
-
-def _texts(work: str, tried: Mapping[str, str]) -> Iterable[str]:
-    for name, words in tried.items():
-        if work.startswith(name):
-            yield words
-            yield ""
+    value = {"ratio": row.found.median, "extra": row.extra.median, "ours": spread(row.ours).median}[row.asked.of]
+    number = f"{value:.2f}" if row.asked.of == "ratio" else f"{value:.1f}"
+    return f"- {row.work}, {row.subject}, against {row.other}: {number}, asked {asked(row.asked, row.unit)}"

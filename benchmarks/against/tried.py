@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 MARK = "## "
 
 
 def read(file: Path) -> dict[str, str]:
-    """The paragraphs by their headings, each the beginning of the name of some work.
+    """The paragraphs by their headings; see :func:`of`.
 
     What stands before the first heading is for those who maintain it.
     """
@@ -22,7 +23,12 @@ def read(file: Path) -> dict[str, str]:
     return found
 
 
+def of(heading: str, work: str) -> bool:
+    """Whether a heading is that of some work: the beginning of its name, in which a * stands for anything."""
+    return fnmatchcase(work, f"{heading}*")
+
+
 def unknown(tried: Iterable[str], works: Iterable[str]) -> list[str]:
-    """Headings with which the name of no work begins."""
+    """Headings of no work."""
     names = list(works)
-    return [name for name in tried if not any(work.startswith(name) for work in names)]
+    return [heading for heading in tried if not any(of(heading, work) for work in names)]

@@ -141,7 +141,13 @@ def test_what_is_asked_on_two_models_may_be_missed_on_the_third() -> None:
     assert [one.subject for one in table.missed([row("other", "A", 2, Asked(1.0))])] == ["A"]
 
 
-FACTS = {"machine": "a machine", "versions": "versions", "load": "load average 1", "command": "make bench"}
+FACTS = {
+    "machine": "a machine",
+    "versions": "versions",
+    "load": "load average 1",
+    "ways": "A: plain",
+    "command": "make bench",
+}
 
 
 def test_a_page_says_what_is_missed_and_what_was_tried_and_nothing_of_what_is_reached() -> None:
@@ -154,12 +160,21 @@ def test_a_page_says_what_is_missed_and_what_was_tried_and_nothing_of_what_is_re
     text = table.text(table.Page(FACTS, rows, ["something, which is not there"]), compare.HEAD, known)
     assert "| gradient, 1 class | A | bare autograd | 0.50 (0.50–0.50) | -5 ms | 1.00 | yes | 1e-07 |" in text
     assert "| 2.00 (2.00–2.00) | +10 ms | 1.50 | **missed** | 5e-01 **differs** |" in text
-    assert "Missed: A against bare autograd (2.00, asked 1.50).\n\nIt was tried three ways." in text
-    assert "### RISE\n\nMissed: A against bare autograd (3.00, asked 1.00).\n\nNothing is written of it yet." in text
+    missed = "- Grad-CAM, 1 class, A, against bare autograd: 2.00, asked 1.50"
+    assert f"### Grad-CAM\n\n{missed}\n\nIt was tried three ways.\n" in text
+    assert text.endswith("### Of which nothing is written yet\n\n- RISE, A, against bare autograd: 3.00, asked 1.00\n")
+    assert "Of 3 numbers 2 are missed." in text
     assert "Nothing.\n" not in text
     assert "- gradient, 1 class: a note." in text
     assert "- Left out: something, which is not there." in text
-    assert "on a machine; load average 1." in text
+    assert "on a machine;\nload average 1." in text
+
+
+def test_a_heading_is_the_beginning_of_a_name() -> None:
+    assert tried.of("Grad-CAM", "Grad-CAM, 1 class")
+    assert tried.of("integrated gradients, * gradients", "integrated gradients, 16 gradients")
+    assert not tried.of("Grad-CAM, 1 class", "Grad-CAM, all classes")
+    assert not tried.of("gradient", "integrated gradients, 16 gradients")
 
 
 def test_a_page_can_be_written_again_from_what_it_was_made_of(tmp_path: Path) -> None:
