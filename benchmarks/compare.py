@@ -19,7 +19,7 @@ from against.plan import planned
 from against.works import Limits, Planned
 
 GOAL = session.FOLDER / "results.md"
-QUICK, WHOLE = Limits(9, 2, 3), Limits(25, 10, 5)
+QUICK, WHOLE = Limits(9, 2, 3), Limits(25, 5, 5)
 # The last work that is begun ends before five minutes are over.
 SECONDS = 240
 

@@ -17,7 +17,7 @@ ALL = 4.5
 def grad_cam(subject: Subject, count: int | None) -> Work:
     """Of the most likely classes; None is of all."""
     classes = subject.ranked[:count]
-    asked = (ALL if subject.classifier else None) if count is None else FORWARDS.get(count)
+    asked = ALL if count is None else FORWARDS.get(count)
     pass_ = Way(
         limit.forward(subject),
         None if asked is None else Asked(asked),
@@ -32,8 +32,6 @@ def grad_cam(subject: Subject, count: int | None) -> Work:
     )
     if count is not None:
         _peers(work, subject, classes)
-    elif not subject.classifier:
-        work.least = 1
     return work
 
 

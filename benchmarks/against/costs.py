@@ -69,7 +69,7 @@ class Counting(nn.Module):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.passes = nn.Parameter(torch.zeros(1))
+        self.passes = nn.Parameter(torch.zeros(1, device=next(model.parameters()).device))
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.no_grad():
@@ -114,27 +114,24 @@ def memory_flat(subject: Subject, name: str, few: int, many: int) -> list[Row]:
         return sw.IntegratedGradients(steps=count, baseline="black")
 
     short, long = (partial(subject.last, method(count), which) for count in (few, many))
-    rows = _peaks(subject, f"{few} gradients", long, short, Asked(FLAT))
+    ways = {"ours": long, f"{few} gradients": short}
     if peers.installed("captum"):
-        theirs = (
+        ways["captum"] = (
             peers.captum_noise(subject, which, many, NOISE, None)
             if name == FLAT_METHODS[0]
             else peers.captum_path(subject, which, many, None)
         )
-        rows += _peaks(subject, "captum", long, theirs)
-    return rows
-
-
-def _peaks(subject: Subject, name: str, ours: Run, theirs: Run, asked: Asked | None = None) -> list[Row]:
     # Once before, so that what is kept for the next time is not counted.
-    ours(), theirs()
-    found = [(peak(ours, subject.device), peak(theirs, subject.device)) for _ in range(PEAKS)]
-    if not all(one and other for one, other in found):
-        return []
-    return [Row(name, [one for one, _ in found], [other for _, other in found], "MB", asked, note=PEAK)]
+    short()
+    peaks = {other: peak(run, subject.device) for other, run in ways.items()}
+    ours = peaks.pop("ours")
+    return [
+        Row(other, [ours], [theirs], "MB", None if other == "captum" else Asked(FLAT), note=PEAK)
+        for other, theirs in peaks.items()
+        if ours and theirs
+    ]
 
 
-PEAKS = 2
 PEAK = "the most memory during the run over what was held before, of the whole process."
 
 

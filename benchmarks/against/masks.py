@@ -99,7 +99,7 @@ def occlusion_by_pixels(subject: Subject, places: int) -> Work:
     """Windows that move by one pixel, as PAIR has them: large ones, so that there are few places along a side."""
     which, side = subject.ranked[0], subject.inputs.shape[-1]
     window = side - places + 1
-    covering = _covering(side, window)
+    covering = _covering(side, window).to(subject.device)
     others = {}
     if peers.installed("saliency"):
         run = peers.pair(subject, which, "Occlusion", size=window)

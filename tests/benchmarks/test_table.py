@@ -109,6 +109,24 @@ def test_the_shadow_of_a_model_that_writes_into_its_weights_is_a_copy(subject: A
         assert row.asked.of == "ours"
 
 
+@pytest.mark.parametrize("name", costs.FLAT_METHODS)
+def test_the_memory_of_a_long_run_stands_beside_that_of_a_short_one(
+    name: str, subject: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    peaks = iter([12.0, 10.0, 40.0])
+
+    def peak(run: Any, _device: torch.device) -> float:
+        run()
+        return next(peaks)
+
+    monkeypatch.setattr(costs, "peak", peak)
+    short, captum = costs.memory_flat(subject, name, 5, 8)
+    assert (short.other, short.ours, short.theirs, short.reached) == ("5 gradients", [12.0], [10.0], False)
+    assert (captum.other, captum.ours, captum.theirs, captum.reached) == ("captum", [12.0], [40.0], None)
+    monkeypatch.setattr(costs, "peak", lambda _run, _device: None)
+    assert costs.memory_flat(subject, name, 5, 8) == []
+
+
 def test_rounding_is_compared_with_float64(subject: Any) -> None:
     (row,) = rows_of(subject, costs.rounding, 3, 2).values()
     assert len(row.ours) == 3
