@@ -19,7 +19,7 @@ import torch
 from against import machine
 from against.memory import peak
 from against.models import CPU, SUBJECTS, Subject, vit_of_any_size
-from against.timing import Run, clock_of, in_turn, spread
+from against.timing import Run, in_turn, spread, work
 from matplotlib.figure import Figure
 
 import saliency_widget as sw
@@ -33,10 +33,10 @@ LEAST = 3
 HEAD = """# How the cost grows
 
 Written by `{command}`, on {machine}; {load}.
-Time is the median of up to {rounds} runs, all values in turn; memory the peak
-during a run over what was held before, of the whole process. *Exponent* is the slope of a straight line through the
-upper half of the points, {least} at least, in doubly logarithmic axes: with 1 twice the work costs twice as much, with
-0 nothing more; the interval is twice its standard error. The machine is shared: the exponents of time carry its noise.
+Time is what the threads computed together, which other programs change less than the time by the clock: the median of up
+to {rounds} runs, all values in turn. Memory is the peak during a run over what was held before, of the whole process.
+*Exponent* is the slope of a straight line through the upper half of the points, {least} at least, in doubly logarithmic
+axes: with 1 twice the work costs twice as much, with 0 nothing more; the interval is twice its standard error.
 
 {versions}
 """
@@ -117,7 +117,7 @@ class Curve:
     subject, values
         The model's name, and what grew.
     seconds, megabytes
-        The medians of the time, and the peaks of memory; none where they cannot be known.
+        The medians of the time that was computed, and the peaks of memory; none where they cannot be known.
     """
 
     subject: str
@@ -161,7 +161,7 @@ def curve(subject: Subject, axis: Axis, values: Sequence[int], rounds: int) -> C
     # What is kept for the next time is not counted; for the larger ones the peak is looked at where they warm up.
     next(iter(runs.values()))()
     peaks = [peak(run, subject.device) for run in runs.values()]
-    times = in_turn(runs, rounds=rounds, seconds=0, least=rounds, warm=True, clock=clock_of(subject.device))
+    times = in_turn(runs, rounds=rounds, seconds=0, least=rounds, warm=True, clock=work)
     megabytes = [one for one in peaks if one is not None]
     seconds = [spread(times[name]).median for name in runs]
     return Curve(subject.name, values, seconds, megabytes if len(megabytes) == len(peaks) else [])
@@ -170,7 +170,7 @@ def curve(subject: Subject, axis: Axis, values: Sequence[int], rounds: int) -> C
 def plot(axis: Axis, curves: Sequence[Curve]) -> Figure:
     """Time and memory side by side, a line for each model."""
     figure = Figure(figsize=(8, 3.4), layout="constrained")
-    for panel, (name, unit) in zip(figure.subplots(1, 2), (("time", "s"), ("peak memory", "MB")), strict=True):
+    for panel, (name, unit) in zip(figure.subplots(1, 2), (("CPU time", "s"), ("peak memory", "MB")), strict=True):
         for one, colour, marker in zip(curves, COLOURS, "os^", strict=False):
             costs = one.seconds if unit == "s" else one.megabytes
             if not costs:
@@ -206,7 +206,7 @@ def section(axis: Axis, curves: Sequence[Curve]) -> list[str]:
     lines.append(f"| model | cost | {' | '.join(map(str, values))} | exponent |")
     lines.append("|---" * (len(values) + 3) + "|")
     for one in curves:
-        for unit, costs in (("time, s", one.seconds), ("memory, MB", one.megabytes)):
+        for unit, costs in (("CPU time, s", one.seconds), ("memory, MB", one.megabytes)):
             if costs:
                 known = dict(zip(one.values, costs, strict=True))
                 cells = [f"{known[value]:.3g}" if value in known else "" for value in values]

@@ -41,6 +41,13 @@ def wall(run: Run) -> float:
     return time.perf_counter() - began
 
 
+def work(run: Run) -> float:
+    """Seconds that all threads of this process computed together, which other programs hardly change."""
+    began = time.process_time()
+    run()
+    return time.process_time() - began
+
+
 def events(device: torch.device) -> Clock:
     """A clock of CUDA events: seconds from when the device begins until it has done the last thing asked of it."""
 

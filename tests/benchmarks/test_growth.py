@@ -52,7 +52,7 @@ def test_the_page_and_the_plot_show_what_was_measured(subject: Any, tmp_path: An
     assert min(one.seconds) > 0
     curves = [one, growth.Curve("other", (1, 2, 4, 8), [1.0, 2.0, 4.0, 8.0], [5.0] * 4)]
     page = "\n".join(growth.section(axis, curves))
-    assert "| other | time, s | 1 | 2 | 4 | 8 | 1.00 ± 0.00 |" in page
+    assert "| other | CPU time, s | 1 | 2 | 4 | 8 | 1.00 ± 0.00 |" in page
     assert "| other | memory, MB | 5 | 5 | 5 | 5 | 0.00 ± 0.00 |" in page
     for file in (tmp_path / "a.svg", tmp_path / "b" / "a.svg"):
         file.parent.mkdir(exist_ok=True)
