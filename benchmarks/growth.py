@@ -33,8 +33,8 @@ LEAST = 3
 HEAD = """# How the cost grows
 
 Written by `{command}`, on {machine}; {load}.
-Time is what the threads computed together, which other programs change less than the time by the clock: the median of up
-to {rounds} runs, all values in turn. Memory is the peak during a run over what was held before, of the whole process.
+Time is what the threads computed together, which other programs change less than the time by the clock: the median
+of up to {rounds} runs, all values in turn. Memory is the peak during a run over what was held before, of the process.
 *Exponent* is the slope of a straight line through the upper half of the points, {least} at least, in doubly logarithmic
 axes: with 1 twice the work costs twice as much, with 0 nothing more; the interval is twice its standard error.
 
