@@ -62,7 +62,7 @@ docs: install ## write docs/methods.md again, after a change of a method's docst
 	$(BIN)/python -W ignore -m tests.architectures
 
 bench: $(DONE)/bench ## time beside the peers, growth, accuracy for the cost, into benchmarks/ (QUICK=1: times alone, less work)
-	$(BIN)/python benchmarks/compare.py $(if $(QUICK),--quick)
+	$(BIN)/python benchmarks/compare.py $(if $(QUICK),--quick) $(if $(CLOCK),--clock $(CLOCK))
 	$(if $(QUICK),,$(BIN)/python benchmarks/growth.py)
 	$(if $(QUICK),,$(BIN)/python benchmarks/ig_accuracy.py)
 

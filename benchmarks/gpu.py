@@ -21,9 +21,9 @@ from compare import HEAD, plan
 GOAL = session.FOLDER / "results_gpu.md"
 QUICK, WHOLE = Limits(15, 2, 5), Limits(100, 10, 15)
 MORE = """
-Times are those of CUDA events: from when the device begins until it has done the last thing asked of it, waiting for
-the CPU included. *CUDA graph* is bare autograd of a batch of one fixed shape, forward and backward pass recorded once
-and launched at once; *compiled* is that with the model through `torch.compile`. Memory is that of PyTorch's allocator.
+CUDA events count from when the device begins until it has done the last thing asked of it, waiting for the CPU
+included. *CUDA graph* is bare autograd of a batch of one fixed shape, forward and backward pass recorded once and
+launched at once; *compiled* is that with the model through `torch.compile`. Memory is that of PyTorch's allocator.
 """
 NO_CUDA = (
     "There is no CUDA device here, so nothing was measured and {goal} was left as it is. Run this where there is one; "

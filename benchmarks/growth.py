@@ -226,7 +226,7 @@ def main(say: Callable[[str], None] = print) -> None:
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     models = (arguments.models or ("demo" if arguments.quick else ",".join(MAKERS))).split(",")
-    rounds = 1 if arguments.quick else 3
+    rounds = 1 if arguments.quick else 2
     loads: list[float] = []
     subjects = {name: MAKERS[name](CPU) for name in models}
     parts: list[str] = []
@@ -236,7 +236,7 @@ def main(say: Callable[[str], None] = print) -> None:
         for name, subject in subjects.items():
             values = [v for v in axis.values[name != "demo"] if arguments.most is None or v <= arguments.most]
             # The large models take too long for more.
-            curves.append(curve(subject, axis, values, rounds if name == "demo" else min(rounds, 2)))
+            curves.append(curve(subject, axis, values, rounds if name == "demo" else 1))
             loads.append(machine.load() or 0.0)
             found = slope(values, curves[-1].seconds)
             say(f"{axis.name}, {subject.name}: time {found.text if found else '–'}")

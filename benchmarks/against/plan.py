@@ -72,10 +72,10 @@ def planned(subjects: Sequence[Subject], *, quick: bool) -> Iterator[Planned]:
     pairs = [(subject, others if k else first) for k, subject in enumerate(subjects)]
     for subject, amount in pairs:
         yield from _short(subject, amount)
-    yield Planned("import", subjects[0], partial(costs.imports, 3 if quick else 9))
     for subject, amount in pairs:
         if amount.whole:
             yield from _long(subject, amount)
+    yield Planned("import", subjects[0], partial(costs.imports, 3 if quick else 9))
 
 
 def _work(subject: Subject, name: str, make: Callable[..., Made], *options: object) -> Planned:

@@ -21,6 +21,12 @@ PEERS = ("captum", "pytorch_grad_cam", "torchcam", "saliency")
 FOLDER = Path(__file__).parent.parent
 TRIED = FOLDER / "results_tried.md"
 
+CLOCK_WORDS = {
+    "cuda": "Times are those of CUDA events",
+    "wall": "Times are by the clock",
+    "work": "Times are what the threads computed together, which other programs change less than the time by the clock",
+}
+
 Say = Callable[[str], None]
 
 
@@ -42,6 +48,8 @@ class Session:
         How often each piece of work is repeated.
     seconds
         After so many no more work is begun, and the page says what is left; None for no limit.
+    clock
+        By which work on the CPU is timed; see :data:`against.timing.CLOCKS`.
     began
         Since when they count, on the clock of ``time.perf_counter``; None is when it is run.
     """
@@ -54,6 +62,7 @@ class Session:
     seconds: float | None = None
     began: float | None = None
     say: Say = print
+    clock: str = "wall"
     page: Page = field(default_factory=lambda: Page({}))
     loads: list[float] = field(default_factory=list)
     ways: dict[str, str] = field(default_factory=dict)
@@ -85,7 +94,7 @@ class Session:
 
     def _do(self, planned: Planned, began: float) -> None:
         try:
-            rows = measure(planned, self.limits, self.page.skipped, clock_of(self.device))
+            rows = measure(planned, self.limits, self.page.skipped, clock_of(self.device, self.clock))
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             self.page.skipped.append(f"{planned.name} of {planned.subject.name}, for which memory ran out")
@@ -106,6 +115,7 @@ class Session:
             "machine": machine.machine(self.device),
             "versions": machine.versions(),
             "load": load,
+            "clock": CLOCK_WORDS["cuda" if self.device.type == "cuda" else self.clock],
             "ways": "; ".join(f"{name}: {way}" for name, way in self.ways.items()) or "nothing",
             "command": self.command,
         }

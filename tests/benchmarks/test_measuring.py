@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -33,6 +34,14 @@ def test_any_clock_can_be_read() -> None:
     # The second round begins with B.
     assert times == {"A": [3.0, 2.0], "B": [1.0, 1.0]}
     assert timing.ratio(times["A"], times["B"]) == timing.Spread(2.5, 2.0, 3.0, 2)
+
+
+def test_only_what_is_computed_counts_as_work() -> None:
+    # Of a nap by the clock, all; of what is computed, nearly nothing.
+    assert timing.wall(lambda: time.sleep(0.05)) >= 0.05
+    assert timing.work(lambda: time.sleep(0.05)) < 0.05
+    assert timing.clock_of(torch.device("cpu")) is timing.wall
+    assert timing.clock_of(torch.device("cpu"), "work") is timing.work
 
 
 def test_the_spread_is_of_quartiles_where_there_are_enough() -> None:
