@@ -61,8 +61,9 @@ docs: install ## write docs/methods.md again, after a change of a method's docst
 	$(BIN)/python tools/make_docs.py
 	$(BIN)/python -W ignore -m tests.architectures
 
-bench: $(DONE)/bench ## time beside the peers, accuracy for the cost, into benchmarks/*.md (QUICK=1: time alone, less work)
-	$(BIN)/python benchmarks/compare.py $(if $(QUICK),--quick)
+bench: $(DONE)/bench ## time beside the peers, growth, accuracy for the cost, into benchmarks/ (QUICK=1: times alone, less work)
+	$(BIN)/python benchmarks/compare.py $(if $(QUICK),--quick) $(if $(CLOCK),--clock $(CLOCK))
+	$(if $(QUICK),,$(BIN)/python benchmarks/growth.py)
 	$(if $(QUICK),,$(BIN)/python benchmarks/ig_accuracy.py)
 
 dist: install ## wheel and sdist in dist/

@@ -1,102 +1,92 @@
 """Measure this project beside what a user would pick instead and beside the limit; writes benchmarks/results.md.
 
-One process, the same work by all in turn; every result that is timed is compared with that of the others.
+One process, the same work by all in turn; every map that is timed is compared with that of the others.
+
+    python benchmarks/compare.py [--quick] [--models demo,resnet,vit] [--works Grad-CAM] [--list] [--print]
+    python benchmarks/compare.py --page      after a change of results_tried.md: the page again, of the same numbers
 """
 
 from __future__ import annotations
 
-import argparse
-import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-from against import peers, works
-from against.models import SUBJECTS, Subject
-from against.table import Row, measure, page
-from against.timing import in_turn, ratio, spread
+import torch
+from against import session
+from against.models import CPU, SUBJECTS
+from against.plan import planned
+from against.timing import CLOCKS
+from against.works import Limits, Planned
 
-GOAL = Path(__file__).parent / "results.md"
-TRIED = Path(__file__).parent / "results_tried.md"
-IMPORTS = {
-    "ours": "import torch, saliency_widget as sw; sw.explain; sw.GradCAM",
-    "import torch": "import torch",
-}
+GOAL = session.FOLDER / "results.md"
+QUICK, WHOLE = Limits(9, 2, 3), Limits(25, 5, 3)
+# The last work that is begun ends before five minutes are over.
+SECONDS = 240
 
+HEAD = """# Beside the peers and the limit
 
-def planned(subject: Subject, *, quick: bool) -> Iterator[works.Work]:
-    """All work on one model, in the order of the table."""
-    small = subject.name == "demo model"
-    yield from works.gradient(subject, (1, 5) if quick else (1, 5, 20))
-    yield from works.class_maps(subject, (1, 5), whole=not subject.tokens and (small or not quick))
-    if small or not quick:
-        yield from works.noise(subject, 10 if quick else works.SAMPLES)
-        yield from works.path(subject, 16 if quick else works.SAMPLES)
-    if small or (not quick and not subject.tokens):
-        yield from works.channels(subject)
-    if small or not quick:
-        yield from works.windows(subject)
-        yield from works.first_pictures(subject)
-    yield from works.shadows(subject)
+The same work, in one process, in turn (A B C A B C ...), on {machine};
+{load}. {clock}.
 
+*Ours / theirs* is our number divided by theirs: the median over the rounds, between brackets the quartiles, or the
+extremes where there are fewer than four rounds. Below 1 this project is better. *Ours less theirs* is the median of the
+difference. *Asked* is what the ratio has to be at most; with a sign the difference, and with "itself" our own number.
+Where that is **missed**, what was tried stands below the table. *Difference* is the relative L1 distance of the two
+maps, so that nothing wins by doing less; what was compared where a peer makes another map stands below.
 
-def imports(rounds: int) -> Row:
-    """How much longer it takes to import this project than torch."""
+The limit is bare eager `torch.autograd.grad` towards the input with frozen parameters, at its best batch size. All
+models take the picture itself for their input, so that all tools differentiate with respect to the same variable;
+ResNet-50 and ViT-S/16 have random weights. The machine is shared: compare ratios, and only within a row. The engine
+decides by measuring in which way it computes a model, before anything is timed. {ways}.
 
-    def run(code: str) -> Callable[[], object]:
-        return lambda: subprocess.run([sys.executable, "-c", code], check=True)
+{versions}
 
-    times = in_turn({name: run(code) for name, code in IMPORTS.items()}, rounds=rounds, seconds=0, least=rounds)
-    ours, theirs = times.values()
-    extra = spread([1000 * (a - b) for a, b in zip(ours, theirs, strict=True)]).median
-    note = "extra is to be at most 150 ms."
-    return Row("import", "–", "import torch", ratio(ours, theirs), extra, None, None, note)
+Written by `{command}`.
+"""
 
 
-def main(say: Callable[[str], None] = print) -> None:
-    """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="less work, under five minutes on two cores")
-    parser.add_argument("--models", default=",".join(SUBJECTS), help="some of them, with commas between")
-    parser.add_argument("--works", default="", help="only work whose name contains this")
-    parser.add_argument("--print", action="store_true", help="write no file")
-    arguments = parser.parse_args()
-    # Of the peers, about their own use of PyTorch.
-    warnings.simplefilter("ignore")
-    began, rows, skipped = time.perf_counter(), [], []
-    limits = (
-        {"rounds": 9, "seconds": 2.0, "least": 3} if arguments.quick else {"rounds": 25, "seconds": 20.0, "least": 5}
+def plan(models: str, *, quick: bool, device: torch.device = CPU) -> Iterator[Planned]:
+    """Everything, on these models."""
+    return planned([SUBJECTS[name](device) for name in models.split(",")], quick=quick)
+
+
+def main(say: Callable[[str], None] = print) -> int:
+    """Measure and write; 1 where two maps differ that have to be the same."""
+    began = time.perf_counter()
+    parser = session.parser(__doc__)
+    parser.add_argument("--page", action="store_true", help="only write the page again")
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="work: CPU time of one thread, where others compute too",
     )
-    skipped += [
-        f"{name} is not installed"
-        for name in ("captum", "pytorch_grad_cam", "torchcam", "saliency")
-        if not peers.installed(name)
-    ]
-    tried = TRIED.read_text("utf-8") if TRIED.exists() else ""
-
-    def save(*, whole: bool) -> None:
-        # After each work, so that what was measured before an interruption is not lost.
-        if not arguments.print:
-            GOAL.write_text(page(rows, skipped, quick=arguments.quick, tried=tried, whole=whole), "utf-8")
-
-    for name in arguments.models.split(","):
-        subject = SUBJECTS[name]()
-        for work in planned(subject, quick=arguments.quick):
-            if arguments.works not in work.name:
-                continue
-            skipped += work.skipped
-            for row in measure(work, **limits):
-                rows.append(row)
-                say(row.text)
-            save(whole=False)
-    if arguments.works in "import":
-        rows.append(imports(3 if arguments.quick else 9))
-        say(rows[-1].text)
-    save(whole=True)
-    say(f"{time.perf_counter() - began:.0f} s")
+    arguments = parser.parse_args()
+    if arguments.clock == "work":
+        # A thread that waits for another one computes as well.
+        torch.set_num_threads(1)
+    if arguments.page:
+        session.write(session.read(GOAL), GOAL, HEAD)
+        return 0
+    all_of_it = plan(arguments.models, quick=arguments.quick)
+    if arguments.list:
+        for one in all_of_it:
+            say(f"{one.subject.name}: {one.name}")
+        return 0
+    run = session.Session(
+        None if arguments.print else GOAL,
+        HEAD,
+        " ".join(["make bench", *["QUICK=1"] * arguments.quick, *["CLOCK=work"] * (arguments.clock == "work")]),
+        CPU,
+        QUICK if arguments.quick else WHOLE,
+        SECONDS if arguments.quick else None,
+        began,
+        say,
+        arguments.clock,
+    )
+    return 0 if run.run(all_of_it, arguments.works) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,65 +1,24 @@
-"""What a user would pick instead, each as its documentation shows it; and the limit, bare autograd."""
+"""What a user would pick instead, each as its documentation shows it."""
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
+from torch import Tensor
 
+from against.limit import on_grid
 from against.models import Subject
 
 
 def installed(name: str) -> bool:
-    """Whether a peer can be imported."""
-    try:
-        importlib.import_module(name)
-    except ImportError:
-        return False
-    return True
-
-
-# -- the limit --------------------------------------------------------------------------------------------------
-
-
-def forward(subject: Subject) -> Callable[[], Tensor]:
-    """One pass without a graph."""
-
-    def run() -> Tensor:
-        with torch.no_grad():
-            return subject.frozen(subject.inputs)
-
-    return run
-
-
-def bare(subject: Subject, classes: Sequence[int], model: nn.Module | None = None) -> Callable[[], Tensor]:
-    """Gradients (K, C, H, W) by plain autograd, the forward pass shared, no parameter differentiated."""
-    chosen = subject.frozen if model is None else model
-
-    def run() -> Tensor:
-        pixels = subject.inputs.detach().clone().to(next(chosen.parameters()).dtype).requires_grad_()
-        scores = chosen(pixels)[0]
-        last = classes[-1]
-        return torch.stack([torch.autograd.grad(scores[k], pixels, retain_graph=k != last)[0][0] for k in classes])
-
-    return run
-
-
-def bare_rows(subject: Subject, rows: Tensor, which: int, size: int) -> Callable[[], Tensor]:
-    """The sum (C, H, W) of the gradients of many pictures (N, C, H, W), so many at once."""
-
-    def run() -> Tensor:
-        total = torch.zeros_like(rows[0])
-        for some in rows.split(size):
-            pixels = some.clone().requires_grad_()
-            total += torch.autograd.grad(subject.frozen(pixels)[:, which].sum(), pixels)[0].sum(0)
-        return total
-
-    return run
+    """Whether a peer is there."""
+    return importlib.util.find_spec(name) is not None
 
 
 # -- captum -----------------------------------------------------------------------------------------------------
@@ -71,7 +30,9 @@ def captum_saliency(subject: Subject, classes: Sequence[int]) -> Callable[[], Te
     method = Saliency(subject.copy())
 
     def run() -> Tensor:
-        return torch.cat([method.attribute(subject.inputs.clone(), target=k, abs=False) for k in classes])
+        return torch.cat(
+            [method.attribute(subject.inputs.clone().requires_grad_(), target=k, abs=False) for k in classes]
+        )
 
     return run
 
@@ -118,7 +79,7 @@ def captum_path(subject: Subject, which: int, steps: int, size: int | None) -> C
     return run
 
 
-def captum_occlusion(subject: Subject, which: int, window: int, size: int) -> Callable[[], Tensor]:
+def captum_occlusion(subject: Subject, which: int, window: int, size: int = 1) -> Callable[[], Tensor]:
     from captum.attr import Occlusion
 
     method, shape = Occlusion(subject.copy()), (3, window, window)
@@ -140,11 +101,6 @@ def captum_occlusion(subject: Subject, which: int, window: int, size: int) -> Ca
 # -- pytorch-grad-cam and torch-cam -----------------------------------------------------------------------------
 
 
-def _grid_of(tokens: Tensor) -> Tensor:
-    side = int((tokens.shape[1] - 1) ** 0.5)
-    return tokens[:, 1:].unflatten(1, (side, side)).permute(0, 3, 1, 2)
-
-
 def grad_cam(subject: Subject, classes: Sequence[int], method: str = "GradCAM", layer: str = "") -> Callable[[], Any]:
     import pytorch_grad_cam
     from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -152,7 +108,7 @@ def grad_cam(subject: Subject, classes: Sequence[int], method: str = "GradCAM", 
     model = subject.copy()
     layers = [model.get_submodule(layer or subject.layer)]
     cam = getattr(pytorch_grad_cam, method)(
-        model=model, target_layers=layers, reshape_transform=_grid_of if subject.tokens else None
+        model=model, target_layers=layers, reshape_transform=on_grid if subject.tokens else None
     )
     # Its progress bars cost next to nothing and are no result.
     module = importlib.import_module(type(cam).__module__)
@@ -183,7 +139,7 @@ def as_grad_cam(maps: Tensor, size: tuple[int, int]) -> Tensor:
     """Maps (K, h, w) as pytorch-grad-cam gives them: what is positive, enlarged, each from 0 to 1."""
     from pytorch_grad_cam.utils.image import scale_cam_image
 
-    shown = [scale_cam_image(one[None].clamp(min=0).numpy(), size)[0] for one in maps.float()]
+    shown = [scale_cam_image(one[None].clamp(min=0).numpy(), size)[0] for one in maps.detach().float().cpu()]
     once = torch.from_numpy(np.stack(shown))
     return torch.stack([torch.from_numpy(scale_cam_image(one[None].numpy(), size)[0]) for one in once])
 
@@ -211,12 +167,16 @@ def pair(subject: Subject, which: int, method: str, **options: Any) -> Callable[
     import saliency.core as saliency
 
     model = subject.copy()
-    picture = subject.inputs[0].permute(1, 2, 0).numpy()
+    picture = subject.inputs[0].permute(1, 2, 0).cpu().numpy()
 
     def call(pictures: Any, call_model_args: Any = None, expected_keys: Any = None) -> dict[str, Any]:
-        pixels = torch.tensor(np.asarray(pictures), dtype=torch.float32).permute(0, 3, 1, 2).requires_grad_()
+        pixels = torch.tensor(np.asarray(pictures), dtype=torch.float32).permute(0, 3, 1, 2).to(subject.device)
+        if saliency.base.OUTPUT_LAYER_VALUES in expected_keys:
+            with torch.no_grad():
+                return {saliency.base.OUTPUT_LAYER_VALUES: model(pixels)[:, which].cpu().numpy()}
+        pixels.requires_grad_()
         (gradient,) = torch.autograd.grad(model(pixels)[:, which].sum(), pixels)
-        return {saliency.base.INPUT_OUTPUT_GRADIENTS: gradient.permute(0, 2, 3, 1).numpy()}
+        return {saliency.base.INPUT_OUTPUT_GRADIENTS: gradient.permute(0, 2, 3, 1).cpu().numpy()}
 
     maker = getattr(saliency, method)()
     get = maker.GetSmoothedMask if "nsamples" in options else maker.GetMask
@@ -227,6 +187,25 @@ def pair(subject: Subject, which: int, method: str, **options: Any) -> Callable[
     return run
 
 
-def enlarged(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Maps (K, h, w), bilinear."""
-    return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+# -- the same chance for all ------------------------------------------------------------------------------------
+
+
+def with_noise(run: Callable[[], Tensor], noise: Tensor) -> Callable[[], Tensor]:
+    """The same, but that the peer's normal numbers are these (N, C, H, W), in their order: so its map must be ours.
+
+    For comparing, not for timing.
+    """
+
+    def again() -> Tensor:
+        left = iter(noise)
+
+        def of_torch(_mean: Any, deviation: Tensor) -> Tensor:
+            return torch.stack([next(left) for _ in range(len(deviation))]).to(deviation)
+
+        def of_numpy(_mean: Any, _deviation: Any, _shape: Any) -> Any:
+            return next(left).permute(1, 2, 0).cpu().numpy()
+
+        with patch.object(torch, "normal", of_torch), patch.object(np.random, "normal", of_numpy):
+            return run()
+
+    return again

@@ -1,122 +1,176 @@
-"""The rows of the results, and the page they stand on."""
+"""From work to rows, and from rows to the page they stand on."""
 
 from __future__ import annotations
 
-import os
-import platform
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-import torch
+from against.models import Subject
+from against.timing import Clock, Spread, in_turn, spread, wall
+from against.tried import of
+from against.works import Asked, Limits, Planned, Row, Work
 
-from against.timing import Ratio, in_turn, ratio, spread
-from against.works import Work
-
-PACKAGES = ("torch", "captum", "grad-cam", "torchcam", "saliency", "timm", "torchvision", "numpy")
-
-HEAD = """# Beside the peers and the limit
-
-The same work, in one process, in turn (A B C A B C ...), on {machine}, {threads} threads of PyTorch. Each
-number is our time divided by theirs: the median over the rounds, between brackets the quartiles (the extremes where
-there are fewer than four rounds). Below 1 this project is faster. *Extra* is the median of our time less theirs, in
-milliseconds of this machine. *Asked* is what the number has to be at most; **missed** stands where it is not, and below
-the table what was tried. *Difference* is the relative L1 distance of the two maps, so that nothing wins by doing less.
-
-The limit is bare eager `torch.autograd.grad` towards the input with frozen parameters, at its best batch size. All
-models take the picture itself for their input, so that all tools differentiate with respect to the same variable;
-ResNet-50 and ViT-S/16 have random weights. The machine is shared: compare ratios, and only within a row.
-
-{versions}
-
-Written by `make bench{quick}`.
-"""
-
-MISSED = """
-## What is missed, and what was tried
-
-"""
+TIMES = 3
+"""A map may be so many times as far off as bare autograd in float32 is off float64; two maps are each off that far."""
+COLUMNS = ("work", "model", "against", "ours / theirs", "ours less theirs", "asked", "reached", "difference")
 
 
-@dataclass(frozen=True)
-class Row:
-    """One pair of a work."""
+def measure(planned: Planned, limits: Limits, skipped: list[str], clock: Clock = wall) -> list[Row]:
+    """Do a piece of work by all who do it, in turn.
 
-    work: str
-    subject: str
-    other: str
-    found: Ratio
-    extra: float
-    most: float | None
-    difference: float | None
-    note: str
-
-    @property
-    def missed(self) -> bool:
-        """Whether more was asked."""
-        return self.most is not None and self.found.median > self.most
-
-    @property
-    def text(self) -> str:
-        """Its line in the table."""
-        found = f"{self.found.median:.2f} ({self.found.low:.2f}–{self.found.high:.2f})"
-        asked = "" if self.most is None else f"{self.most:.2f}{' **missed**' if self.missed else ''}"
-        difference = "–" if self.difference is None else f"{self.difference:.0e}"
-        cells = (self.work, self.subject, self.other, found, f"{self.extra:+.1f}", asked, difference)
-        return f"| {' | '.join(cells)} |"
+    Parameters
+    ----------
+    skipped
+        Gets what was left out.
+    """
+    made = planned.make()
+    if isinstance(made, Work):
+        skipped += made.skipped
+        made = _timed(planned.subject, made, limits, clock)
+    return [replace(row, work=planned.name, subject=planned.subject.name) for row in made]
 
 
-def measure(work: Work, *, rounds: int, seconds: float, least: int) -> Iterator[Row]:
-    """Run a work by all who do it, in turn."""
+def _timed(subject: Subject, work: Work, limits: Limits, clock: Clock) -> list[Row]:
     ours = work.ours()
-    results = {name: way.run() for name, way in work.others.items()}
-    differences = {
-        name: None if way.same is None else way.same(ours, results[name]) for name, way in work.others.items()
-    }
-    ways = {"ours": work.ours, **{name: way.run for name, way in work.others.items()}}
-    times = in_turn(ways, rounds=rounds, seconds=seconds, least=least, warm=True)
+    differences = {}
     for name, way in work.others.items():
-        extra = spread([1000 * (a - b) for a, b in zip(times["ours"], times[name], strict=True)]).median
-        found = ratio(times["ours"], times[name])
-        yield Row(work.name, work.subject.name, name, found, extra, way.most, differences[name], work.note)
+        theirs = (way.check or way.run)()
+        differences[name] = None if way.same is None else way.same(ours, theirs)
+    ways = {"ours": work.ours, **{name: way.run for name, way in work.others.items()}}
+    least = limits.least if work.least is None else min(work.least, limits.least)
+    times = in_turn(ways, rounds=limits.rounds, seconds=limits.seconds, least=least, warm=True, clock=clock)
+    milliseconds = {name: [1000 * one for one in found] for name, found in times.items()}
+    return [
+        Row(
+            name,
+            milliseconds["ours"],
+            milliseconds[name],
+            "ms",
+            way.asked,
+            differences[name],
+            _alike(subject, way.alike, differences[name]),
+            work.note,
+        )
+        for name, way in work.others.items()
+    ]
 
 
-def page(rows: Sequence[Row], skipped: Sequence[str], *, quick: bool, tried: str = "", whole: bool = True) -> str:
-    """The text of the results."""
-    lines = ["| work | model | against | ours / theirs | extra, ms | asked | difference |", "|---" * 7 + "|"]
-    lines += [row.text for row in rows]
-    notes = list(dict.fromkeys(f"- {row.work}: {row.note}" for row in rows if row.note))
-    notes += [f"- Left out: {word}." for word in dict.fromkeys(skipped)]
-    missed = list(dict.fromkeys(f"- {row.work}, {row.subject}, against {row.other}" for row in rows if row.missed))
-    head = HEAD.format(
-        machine=machine(), threads=torch.get_num_threads(), versions=versions(), quick=" QUICK=1" if quick else ""
+def _alike(subject: Subject, alike: float | None, difference: float | None) -> float | None:
+    """What the difference may be: on a model whose gradients float32 leaves uncertain, as much as that."""
+    if alike is None or difference is None or difference <= alike:
+        return alike
+    return max(alike, TIMES * subject.rounding)
+
+
+# -- the page -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Page:
+    """All that is written down.
+
+    Attributes
+    ----------
+    rows
+        What was found.
+    facts
+        Of the run: "title", "machine", "versions", "load", "command".
+    skipped
+        What was left out, and why.
+    """
+
+    facts: dict[str, str]
+    rows: list[Row] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+
+def missed(rows: Sequence[Row]) -> list[Row]:
+    """Those in which what was asked was not reached; nothing where enough of the models reached it."""
+    short = [row for row in rows if row.reached is False]
+
+    def enough(row: Row) -> bool:
+        assert row.asked is not None
+        if row.asked.models is None:
+            return False
+        alike = [one for one in rows if (one.work, one.other) == (row.work, row.other)]
+        return sum(one.reached is True for one in alike) >= min(row.asked.models, len(alike))
+
+    return [row for row in short if not enough(row)]
+
+
+def line(row: Row, *, short: bool) -> str:
+    """A row of the table; ``short`` where it is missed."""
+    cells = (
+        row.work,
+        row.subject,
+        row.other,
+        _spread(row.found),
+        f"{row.extra.median:+.3g} {row.unit}".strip(),
+        asked(row.asked, row.unit),
+        "" if row.reached is None else "**missed**" if short else "yes" if row.reached else "no, but on enough models",
+        "–" if row.difference is None else f"{row.difference:.0e}" + (" **differs**" if row.differs else ""),
     )
-    if not whole:
-        head += f"\n**The run ended early**, after {rows[-1].work} of {rows[-1].subject}.\n"
-    parts = [head, *lines, "", *notes]
-    if missed:
-        parts += [MISSED.rstrip(), "", *missed, "", tried.strip()]
+    return f"| {' | '.join(cells)} |"
+
+
+def _spread(found: Spread) -> str:
+    return f"{found.median:.2f} ({found.low:.2f}–{found.high:.2f})"
+
+
+def asked(what: Asked | None, unit: str) -> str:
+    """In words."""
+    if what is None:
+        return ""
+    if what.of == "ratio":
+        return f"{what.most:.2f}" + ("" if what.models is None else f" on {what.models} models")
+    number = f"{what.most:g} {unit}"
+    return f"+{number}" if what.of == "extra" else f"{number} itself"
+
+
+def text(page: Page, head: str, tried: Mapping[str, str]) -> str:
+    """The whole page in Markdown.
+
+    Parameters
+    ----------
+    head
+        With the facts in braces.
+    tried
+        What was tried, by the work that was missed; see :func:`against.tried.read`.
+    """
+    short = missed(page.rows)
+    wanted = sum(row.asked is not None for row in page.rows)
+    lines = [f"Of {wanted} numbers {len(short)} are missed.", ""]
+    lines += [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    lines += [line(row, short=row in short) for row in page.rows]
+    parts = [head.format(**page.facts), *lines, "", *_notes(page), ""]
+    if short:
+        parts += ["## What is missed, and what was tried", "", *_what_was_tried(short, tried)]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def machine() -> str:
-    """The processor, without what names the host."""
-    name = platform.machine()
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
-    return f"{name}, {os.cpu_count()} cores"
+def _notes(page: Page) -> Iterator[str]:
+    works: dict[str, list[str]] = {}
+    for row in page.rows:
+        if row.note:
+            works.setdefault(row.note, []).append(row.work)
+    for note, names in works.items():
+        yield f"- {'; '.join(dict.fromkeys(names))}: {note}"
+    for word in dict.fromkeys(page.skipped):
+        yield f"- Left out: {word}."
 
 
-def versions() -> str:
-    """Of everything that takes part."""
-    return ", ".join([f"Python {platform.python_version()}", *map(_version, PACKAGES)]) + "."
+def _what_was_tried(short: Sequence[Row], known: Mapping[str, str]) -> Iterator[str]:
+    for heading, words in known.items():
+        rows = [row for row in short if of(heading, row.work)]
+        if rows:
+            yield from (f"### {heading.replace('*', '…')}", "", *map(_short, rows), "", words, "")
+    rows = [row for row in short if not any(of(heading, row.work) for heading in known)]
+    if rows:
+        yield from ("### Of which nothing is written yet", "", *map(_short, rows), "")
 
 
-def _version(package: str) -> str:
-    try:
-        return f"{package} {version(package).partition('+')[0]}"
-    except PackageNotFoundError:
-        return f"{package} not installed, so left out"
+def _short(row: Row) -> str:
+    assert row.asked is not None
+    value = {"ratio": row.found.median, "extra": row.extra.median, "ours": spread(row.ours).median}[row.asked.of]
+    number = f"{value:.2f}" if row.asked.of == "ratio" else f"{value:.1f}"
+    return f"- {row.work}, {row.subject}, against {row.other}: {number}, asked {asked(row.asked, row.unit)}"

@@ -5,19 +5,25 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
+Run = Callable[[], Any]
+Clock = Callable[[Run], float]
+"""Runs something and returns how many seconds it took."""
+
 
 @dataclass(frozen=True)
-class Ratio:
-    """The median of the ratios of one round each, and how far they are spread.
+class Spread:
+    """A median, and how far what it is the median of is spread.
 
     Attributes
     ----------
     median, low, high
-        The median and the quartiles; the extremes where there are fewer than four rounds.
+        The median and the quartiles; the extremes where there are fewer than four values.
     rounds
         How many there were.
     """
@@ -28,8 +34,52 @@ class Ratio:
     rounds: int
 
 
+def wall(run: Run) -> float:
+    """Seconds by the clock of the CPU."""
+    began = time.perf_counter()
+    run()
+    return time.perf_counter() - began
+
+
+def work(run: Run) -> float:
+    """Seconds that all threads of this process computed together, which other programs hardly change."""
+    began = time.process_time()
+    run()
+    return time.process_time() - began
+
+
+def events(device: torch.device) -> Clock:
+    """A clock of CUDA events: seconds from when the device begins until it has done the last thing asked of it."""
+
+    def seconds(run: Run) -> float:
+        stream = torch.cuda.current_stream(device)
+        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        torch.cuda.synchronize(device)
+        start.record(stream)
+        run()
+        end.record(stream)
+        end.synchronize()
+        return start.elapsed_time(end) / 1000
+
+    return seconds
+
+
+CLOCKS = {"wall": wall, "work": work}
+
+
+def clock_of(device: torch.device, name: str = "wall") -> Clock:
+    """What to time work on a device by; on the CPU, one of :data:`CLOCKS`."""
+    return events(device) if device.type == "cuda" else CLOCKS[name]
+
+
 def in_turn(
-    ways: Mapping[str, Callable[[], Any]], *, rounds: int, seconds: float, least: int = 3, warm: bool = False
+    ways: Mapping[str, Run],
+    *,
+    rounds: int,
+    seconds: float,
+    least: int = 3,
+    warm: bool = False,
+    clock: Clock = wall,
 ) -> dict[str, list[float]]:
     """Seconds of each way in each round.
 
@@ -38,7 +88,8 @@ def in_turn(
     """
     for run in () if warm else ways.values():
         run()
-    names, found = list(ways), {name: [] for name in ways}
+    names = list(ways)
+    found: dict[str, list[float]] = {name: [] for name in names}
     until = time.perf_counter() + seconds
     for number in range(rounds):
         turn = number % len(names)
@@ -46,9 +97,7 @@ def in_turn(
         gc.disable()
         try:
             for name in names[turn:] + names[:turn]:
-                began = time.perf_counter()
-                ways[name]()
-                found[name].append(time.perf_counter() - began)
+                found[name].append(clock(ways[name]))
         finally:
             gc.enable()
         if number + 1 >= least and time.perf_counter() > until:
@@ -56,14 +105,14 @@ def in_turn(
     return found
 
 
-def ratio(ours: list[float], theirs: list[float]) -> Ratio:
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
     """Ours to theirs, round by round."""
     return spread([a / b for a, b in zip(ours, theirs, strict=True)])
 
 
-def spread(values: list[float]) -> Ratio:
+def spread(values: Sequence[float]) -> Spread:
     """Median and quartiles."""
     if len(values) < 4:
-        return Ratio(statistics.median(values), min(values), max(values), len(values))
+        return Spread(statistics.median(values), min(values), max(values), len(values))
     low, _, high = statistics.quantiles(values, n=4, method="inclusive")
-    return Ratio(statistics.median(values), low, high, len(values))
+    return Spread(statistics.median(values), low, high, len(values))
