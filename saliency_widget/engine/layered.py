@@ -33,15 +33,18 @@ class Layered:
         assert problem._run.plan is not None
         self._problem = problem
         self._row = problem.pixels[None]
+        # The one that is looked at; None while it is to be found.
+        self._layer: str | None = None
         size = (int(problem.pixels.shape[1]), int(problem.pixels.shape[2]))
-        patch = patch_of(problem.shadow.model)
+        replica, model = problem._run.replica, problem.shadow.model
+        patch = patch_of(model) if replica is None else replica.fact("patch", lambda: patch_of(model))
         self._reader = Reader(self._forward, self._follow, problem._scores, problem._run.plan, size, patch)
 
     def activations(self, batch: Tensor, layer: Any) -> Activations:
         """What a layer returned for pixels (N, C, H, W), and the derivatives of the scores towards it."""
         problem = self._problem
         with problem.running():
-            name = self._name(layer)
+            name = self._layer = self._name(layer)
             scores, values, gradients = problem._over(batch, lambda replica, part: self._read(replica, name, part))
             grid = problem._run.do(lambda replica: self._tap(replica, name)).grid
         return Activations(name, grid, values, scores, gradients)
@@ -50,7 +53,7 @@ class Layered:
         """The logits (N, classes) that follow from activations (N, c, h, w) of a layer."""
         problem = self._problem
         with problem.running():
-            name = self._name(start)
+            name = self._layer = self._name(start)
             grid = problem._run.do(lambda replica: self._tap(replica, name)).grid
             wanted = (grid.channels, grid.height, grid.width)
             if not isinstance(batch, Tensor) or batch.dim() != 4 or tuple(batch.shape[1:]) != wanted or not len(batch):
@@ -74,8 +77,10 @@ class Layered:
     def _name(self, layer: Any) -> str:
         """The dotted name of a layer; None is the one picked for this model and this size of picture."""
         if layer is not None:
-            name = name_of(self._problem.shadow.model, layer)
-            if is_of_regions(self._problem.shadow.model, name):
+            model, replica = self._problem.shadow.model, self._problem._run.replica
+            assert replica is not None, "a run is open"
+            name = name_of(model, layer)
+            if replica.fact(("of regions", name), lambda: is_of_regions(model, name)):
                 raise InputError(
                     "layer",
                     name,
@@ -113,9 +118,11 @@ class Layered:
         if not replica.probed:
             with replica.computing():
                 self._problem._forward(replica, self._row)
+        # Now, because what decides about it runs the model, in which a hook may listen later.
+        self._problem._way_for(replica, self._layer)
 
     def _forward(self, replica: Replica, pixels: Tensor, rows: int) -> Any:
-        return self._problem._forward(replica, pixels, rows=rows)
+        return self._problem._forward(replica, pixels, rows=rows, ruled=self._layer is None, layer=self._layer)
 
     def _follow(self, replica: Replica, pixels: Tensor, rows: int) -> Any:
-        return self._problem._tensor(replica, pixels, rows=rows, exchanged=True)
+        return self._problem._tensor(replica, pixels, rows=rows, exchanged=True, layer=self._layer)

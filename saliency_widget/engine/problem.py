@@ -15,6 +15,7 @@ from saliency_widget.engine.activations import Activations
 from saliency_widget.engine.attention import AttentionReader, Fold, Folded, keep
 from saliency_widget.engine.batching import ChunkSize, cpu_rows, is_out_of_memory, spans
 from saliency_widget.engine.classes import ClassPlan
+from saliency_widget.engine.deciding import LEAST_SIDE, WORTH_IT, Decision, decide
 from saliency_widget.engine.detecting import Detecting
 from saliency_widget.engine.devices import CPU, neutral
 from saliency_widget.engine.failures import NO_PATH, ONE_TENSOR, OVERWRITES, RECOMPUTES, ForwardError, differentiating
@@ -26,6 +27,7 @@ from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.ruled import Rules, check_same
 from saliency_widget.engine.run import Run
 from saliency_widget.engine.shadow import Shadow
+from saliency_widget.engine.ways import PLAIN, WAYS, Way
 from saliency_widget.errors import Cancelled, InputError, ModelError, SaliencyError
 from saliency_widget.models.detectors import Hearing
 from saliency_widget.targets import Target
@@ -36,6 +38,16 @@ if TYPE_CHECKING:
 _HEAD_ROWS = 32
 
 R = TypeVar("R")
+
+
+def check_fast(fast: Any) -> bool | str | None:
+    """Check what a user says of the way to compute."""
+    if fast is None or isinstance(fast, bool):
+        return fast
+    if fast not in WAYS:
+        ways = ", ".join(map(repr, WAYS))
+        raise InputError("fast", fast, "is no way to compute", f"Give one of {ways}, True, False or None.")
+    return str(fast)
 
 
 class Problem:
@@ -61,6 +73,10 @@ class Problem:
         :func:`~saliency_widget.engine.batching.cpu_rows`, and elsewhere measures what is quick.
     classes
         "loop" or "vmap": how several scores are differentiated; None takes what is known to be quick on the device.
+    fast
+        Which way the shadow computes, see :mod:`saliency_widget.engine.ways`. None measures which is quick as soon as
+        the model is explained often enough, True measures at once, False is the plain one; or the name of a way, which
+        is then taken whatever it costs, and without a comparison with float64.
     inputs
         What the model's forward takes by keyword besides the picture; from
         :func:`~saliency_widget.engine.inputs.check_inputs`.
@@ -86,11 +102,15 @@ class Problem:
         labels: Sequence[str] = (),
         chunk: int | None = None,
         classes: str | None = None,
+        fast: bool | str | None = None,
         inputs: Mapping[str, Any] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> None:
         if classes not in (None, "loop", "vmap"):
             raise InputError("classes", classes, "is no way to differentiate", 'Give "loop", "vmap" or None.')
+        self._fast = check_fast(fast)
+        self._way: Way | None = None
+        self._way_at = -1
         self.shadow = shadow
         self._prepared = prepared
         self._targets = tuple(targets)
@@ -185,6 +205,7 @@ class Problem:
             "shadow": self._run.kind,
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
+            "way": PLAIN if self._way is None else self._way.name,
             "classes": "one" if len(self._targets) == 1 else self._run.plan.name if self._run.plan else "none",
         }
         if self.device.type == "cuda":
@@ -248,7 +269,9 @@ class Problem:
 
         def work(replica: Replica) -> R:
             with replica.computing(), torch.no_grad():
-                return self._detecting.whole(self._run_model, replica, self._model_input(self.pixels[None]), see)
+                return self._detecting.whole(
+                    partial(self._run_model, None), replica, self._model_input(self.pixels[None]), see
+                )
 
         with self.running():
             return self._run.do(work)
@@ -265,7 +288,7 @@ class Problem:
             with replica.computing(), torch.no_grad():
                 handle = replica.module.get_submodule(name).register_forward_pre_hook(note, with_kwargs=True)
                 try:
-                    self._run_model(replica, self._model_input(self.pixels[None]))
+                    self._run_model(None, replica, self._model_input(self.pixels[None]))
                 finally:
                     handle.remove()
             return given[0].detach().clone() if given else None
@@ -436,7 +459,11 @@ class Problem:
             self._settled()
         height, width = self.pixels.shape[1:]
         reader = AttentionReader(
-            fold, gradients=gradients, forward=self._tensor, scores=self._scores, picture=(height, width)
+            fold,
+            gradients=gradients,
+            forward=partial(self._tensor, ruled=True),
+            scores=self._scores,
+            picture=(height, width),
         )
         return reader.folded(self._over(batch, reader.rows))
 
@@ -456,13 +483,20 @@ class Problem:
         rows: int | None = None,
         *,
         exchanged: bool = False,
+        ruled: bool = False,
+        layer: str | None = None,
     ) -> Any:
-        """What :meth:`_scores` reads: scores (N, classes), or the model's output where a target wants that."""
+        """What :meth:`_scores` reads: scores (N, classes), or the model's output where a target wants that.
+
+        Changed backward rules (``ruled``) know the operators of the model as it is, and a ``layer`` that is looked at
+        has to return what it returns there.
+        """
         # What a layer returns may be exchanged; the logits are then not those of the picture.
         rows = len(pixels) if rows is None else rows
         try:
             seen = self._model_input(pixels) if given is None else given
-            output = self._detecting.output(self._run_model, replica, seen)
+            way = None if ruled else self._way_for(replica, layer)
+            output = self._detecting.output(partial(self._run_model, way), replica, seen)
         except SaliencyError:
             raise
         except Exception as error:
@@ -484,8 +518,46 @@ class Problem:
             raise ModelError(ONE_TENSOR)
         return output
 
-    def _run_model(self, replica: Replica, seen: Tensor) -> Any:
-        return self.shadow.forward(replica, seen, self._inputs.of(len(seen)))
+    def _run_model(self, way: Way | str | None, replica: Replica, seen: Tensor) -> Any:
+        return self.shadow.forward(replica, seen, self._inputs.of(len(seen)), way)
+
+    # -- the way ------------------------------------------------------------------------------------------------
+
+    def _way_for(self, replica: Replica, layer: str | None) -> Way | str:
+        """How this run computes."""
+        if not replica.probed:
+            return PLAIN
+        if self._way_at != self._run.turn or self._way is None:
+            self._way, self._way_at = self._make_way(replica, self._name_of_way(replica)), self._run.turn
+        if layer is not None and layer in self._way.folded:
+            return self._make_way(replica, PLAIN)
+        return self._way
+
+    def _make_way(self, replica: Replica, name: str) -> Way:
+        def run() -> None:
+            with torch.no_grad():
+                self.shadow.forward(replica, self._model_input(self.pixels[None]), self._inputs.of(1))
+
+        return replica.way(name, run)
+
+    def _name_of_way(self, replica: Replica) -> str:
+        if replica.kind == "snapshot" or self._fast is False:
+            return PLAIN
+        if isinstance(self._fast, str):
+            return self._fast
+        size = tuple(self.pixels.shape)
+        if size not in replica.decisions:
+            small = min(self.pixels.shape[-2:]) < LEAST_SIDE
+            if self._fast is None and (small or self.shadow.differentiated < WORTH_IT):
+                return PLAIN
+            replica.decisions[size] = self._decided(replica)
+        decision: Decision = replica.decisions[size]
+        return decision.way
+
+    def _decided(self, replica: Replica) -> Decision:
+        if self._inputs.names:
+            return Decision(PLAIN, "nothing is measured of a model that takes further inputs")
+        return decide(self.shadow, replica, self._model_input(self.pixels[None]), partial(self._make_way, replica))
 
     def _bind(self, output: Any, rows: int) -> None:
         if not has_logits(output, rows):
@@ -503,6 +575,7 @@ class Problem:
     def _gradients(self, only: int | None, replica: Replica, rows: Tensor) -> tuple[Tensor, ...]:
         # No function mode sees into a ScriptModule, where PyTorch's CPU BatchNorm is wrong for a single row.
         doubled = replica.scripted and len(rows) == 1 and self.device == CPU
+        self.shadow.note(len(rows))
         with replica.computing():
             pixels = (torch.cat([rows, rows]) if doubled else rows).detach().requires_grad_()
             scores = self._scores(self._forward(replica, pixels), len(pixels))
@@ -514,17 +587,17 @@ class Problem:
                 gradients = self._run.plan.gradients(scores, pixels)
             if gradients is None:
                 raise ModelError(NO_PATH)
-            return scores.detach()[: len(rows)].clone(), gradients.detach()[: len(rows)]
+            return scores.detach()[: len(rows)].clone(), gradients.detach()[: len(rows)].contiguous()
 
     def _ruled(self, rules: Rules, replica: Replica, rows: Tensor) -> tuple[Tensor, ...]:
         doubled = replica.scripted and len(rows) == 1 and self.device == CPU
         pixels = torch.cat([rows, rows]) if doubled else rows
         with replica.computing(), torch.no_grad():
-            plain = self._tensor(replica, pixels)
+            plain = self._tensor(replica, pixels, ruled=True)
         with replica.computing():
             leaf, given = rules.enter(pixels, self._model_input)
             with rules.active():
-                outputs = self._tensor(replica, pixels, given)
+                outputs = self._tensor(replica, pixels, given, ruled=True)
             outputs = rules.leave(outputs)
             check_same(outputs, plain)
             if not outputs.requires_grad:

@@ -7,9 +7,9 @@ import copy
 import threading
 import types
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,10 @@ from saliency_widget.engine.fingerprint import Fingerprint
 from saliency_widget.engine.motion import Mark
 from saliency_widget.engine.pristine import Pristine
 from saliency_widget.engine.rebuild import Rebuilder
+from saliency_widget.engine.ways import FOLDED, Way, is_current, make, normalisations, pairs_in, refresh
 from saliency_widget.engine.weights import Pair, Weights
+
+R = TypeVar("R")
 
 _NO_BACKWARD_HOOKS = (
     "the model's backward hooks were left out: the map is the derivative of the score, not of what hooks make of it"
@@ -53,12 +56,16 @@ class Replica:
         The sentinel has seen a forward pass of it.
     norms, grads
         Which parts of the exact mode its forward needs.
+    loose
+        Whether it needs the first also where its BatchNorm modules see to themselves.
     batch_statistics
         Rows depend on each other, so that each has to be computed alone.
     scripted
         Part of it is a ScriptModule, into which no function mode sees.
     class_plan
         How several scores are differentiated.
+    decisions
+        Which way it computes, by size of the picture.
     taps, picks
         What is known of its layers, by name and size of the picture, and the layer that stands for the model at a size.
     notes
@@ -69,10 +76,11 @@ class Replica:
         self.kind = kind
         self.lock = threading.RLock()
         self.users = 0
-        self.probed = self.norms = self.grads = False
+        self.probed = self.norms = self.loose = self.grads = False
         self.class_plan: ClassPlan | None = None
         self.taps: dict[tuple[str, tuple[int, int]], Any] = {}
         self.picks: dict[tuple[int, int], str] = {}
+        self.decisions: dict[tuple[int, ...], Any] = {}
         self._fingerprint = None if kind == "snapshot" else Fingerprint(model)
         self._local_calls = False
         source, twins = _deep_copy(model) if deep else (model, [])
@@ -86,6 +94,12 @@ class Replica:
         self._held = (rebuilder.held, source if deep else None)
         self._pristine = [Pristine(thing) for thing in rebuilder.mutable]
         self._empty = rebuilder.empty
+        self._ways: dict[str, Way] = {}
+        self._on: Way | None = None
+        # What is asked of the tree for each run and does not change with its weights.
+        self._facts: dict[Hashable, Any] = {}
+        self._norms: dict[str, nn.Module] | None = None
+        self._pairs: dict[str, str] | None = None
 
     def matches(self) -> bool:
         """Whether the model's tree is still the one this was made from."""
@@ -99,6 +113,13 @@ class Replica:
             return True
         return self.weights.attach()
 
+    def fact(self, key: Hashable, find: Callable[[], R]) -> R:
+        """Something that follows from the model's tree alone, found once."""
+        if key not in self._facts:
+            self._facts[key] = find()
+        found: R = self._facts[key]
+        return found
+
     def mark(self) -> Mark:
         """Remember the state of the user's weights."""
         return Mark(self.weights.views)
@@ -106,6 +127,64 @@ class Replica:
     def owned(self) -> list[Tensor]:
         """The shadow's own tensors."""
         return [*self.module.parameters(), *self.module.buffers(), *(own for _, own in self.weights.copies)]
+
+    # -- ways to compute ----------------------------------------------------------------------------------------
+
+    @property
+    def normalisations(self) -> dict[str, nn.Module]:
+        """Its BatchNorm modules, by dotted name."""
+        if self._norms is None:
+            self._norms = normalisations(self.module)
+        return self._norms
+
+    def means(self) -> list[Tensor]:
+        """Their running means."""
+        return [mean for part in self.normalisations.values() if (mean := part._buffers["running_mean"]) is not None]
+
+    def pairs(self, run: Callable[[], Any]) -> dict[str, str]:
+        """Which convolution's work goes into which BatchNorm alone; found by one pass, and kept."""
+        if self._pairs is None:
+            with self.computing():
+                self._pairs = {} if self.scripted else pairs_in(self.module, self.normalisations, run)
+        return self._pairs
+
+    def way(self, name: str, run: Callable[[], Any] | None = None) -> Way:
+        """A way to compute with the weights as they are now.
+
+        Parameters
+        ----------
+        name
+            One of :data:`~saliency_widget.engine.ways.WAYS`.
+        run
+            A plain forward pass, for a way that folds; see :meth:`pairs`.
+        """
+        pairs = self.pairs(run) if run is not None and FOLDED in name else {}
+        with self.lock:
+            self.use(None)
+            found = self._ways.get(name)
+            if found is None or not is_current(found):
+                found = self._ways[name] = make(self.module, name, self.normalisations, pairs)
+            else:
+                done = {pairs[conv] for conv in found.folded}
+                refresh(found, {norm: part for norm, part in self.normalisations.items() if norm not in done})
+            return found
+
+    def use(self, way: Way | None) -> None:
+        """Compute in this way until the shadow is given back; None as the modules are."""
+        if self._on is not way:
+            if self._on is not None:
+                self._on.leave()
+            self._on = way
+            if way is not None:
+                way.enter()
+
+    def let_go(self) -> None:
+        """Keep no copies of weights on a device whose memory is dear."""
+        for name in [name for name, way in self._ways.items() if way.sources]:
+            if any(
+                isinstance(one.value, Tensor) and one.value.device.type != "cpu" for one in self._ways[name].exchanges
+            ):
+                del self._ways[name]
 
     @contextmanager
     def computing(self) -> Iterator[nn.Module]:
@@ -118,6 +197,7 @@ class Replica:
 
     def reset(self) -> None:
         """Undo what a forward pass wrote into the shadow."""
+        self.use(None)
         for pristine in self._pristine:
             pristine.restore()
         for thing in self._empty:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -93,6 +93,8 @@ class Sentinel(TorchFunctionMode):
         The shadow's parameters, whose storage is the user's: none may be written to.
     owned
         The shadow's own tensors.
+    means
+        The running means of the shadow's BatchNorm modules.
     grads
         Differentiate through ``torch.no_grad()``.
 
@@ -102,12 +104,20 @@ class Sentinel(TorchFunctionMode):
         A normalisation was called as a function.
     batch_statistics
         One of them took its statistics from the batch.
+    loose
+        One of them took other given statistics than those of a module of the shadow.
     crossed
         Something that depends on the input was computed where the model had switched gradients off.
     """
 
     def __init__(
-        self, originals: Iterable[Tensor], views: Iterable[Tensor], owned: Iterable[Tensor], *, grads: bool
+        self,
+        originals: Iterable[Tensor],
+        views: Iterable[Tensor],
+        owned: Iterable[Tensor],
+        *,
+        means: Iterable[Tensor] = (),
+        grads: bool,
     ) -> None:
         super().__init__()
         self._kept = list(originals)
@@ -116,7 +126,9 @@ class Sentinel(TorchFunctionMode):
         self._counters = {id(tensor): tensor for tensor in owned if _is_counter(tensor)}
         self._grads = grads
         self._suppressed = False
+        self._means = {id(tensor) for tensor in means}
         self.norms = False
+        self.loose = False
         self.batch_statistics = False
         self.crossed = False
 
@@ -126,9 +138,9 @@ class Sentinel(TorchFunctionMode):
         options = dict(kwargs or {})
         if func is _SET_GRAD:
             return self._set_grad(bool(args[0]))
-        tensors = list(_tensors_in(args)) + list(_tensors_in(options.values()))
+        tensors = list(tensors_in(args)) + list(tensors_in(options.values()))
         name = getattr(func, "__name__", "")
-        if any(id(tensor) in self._originals for tensor in tensors) and not _reads_only(func, name, args):
+        if any(id(tensor) in self._originals for tensor in tensors) and not reads_only(func, name, args):
             raise Trip("reached", name)
         self._check_random(func, name, args, options)
         self._check_write(name, args, options)
@@ -139,8 +151,8 @@ class Sentinel(TorchFunctionMode):
             self.norms = True
             self._check_norm(func, name, args, options)
             output = replaced(*args, **options)
-        self._counters.update((id(tensor), tensor) for tensor in _tensors_in([output]) if _is_counter(tensor))
-        if self._suppressed and any(tensor.requires_grad for tensor in _tensors_in([output])):
+        self._counters.update((id(tensor), tensor) for tensor in tensors_in([output]) if _is_counter(tensor))
+        if self._suppressed and any(tensor.requires_grad for tensor in tensors_in([output])):
             self.crossed = True
         return output
 
@@ -158,6 +170,8 @@ class Sentinel(TorchFunctionMode):
         by_input = given.get("training", given.get("use_input_stats"))
         if by_input and given["running_mean"] is not None:
             raise Trip("training", name)
+        if id(given["running_mean"]) not in self._means:
+            self.loose = True
         # Weights are standardised by the same function; only the picture's part of the graph counts.
         if "batch" in name and given["running_mean"] is None and given["input"].requires_grad:
             self.batch_statistics = True
@@ -181,14 +195,14 @@ class Sentinel(TorchFunctionMode):
             raise Trip("random", name)
 
     def _check_write(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
-        written: list[Tensor] = list(_tensors_in([options.get("out")]))
+        written: list[Tensor] = list(tensors_in([options.get("out")]))
         if options.get("inplace"):
-            written += _tensors_in(args[:1])
+            written += tensors_in(args[:1])
         if name.endswith("__"):
             if name == "__setitem__" or (name.startswith("__i") and name not in ("__invert__", "__index__", "__int__")):
-                written += _tensors_in(args[:1])
+                written += tensors_in(args[:1])
         elif name.endswith("_") and name not in _HARMLESS:
-            written += _tensors_in(args[:1])
+            written += tensors_in(args[:1])
         for tensor in written:
             if _storage(tensor) in self._storages:
                 raise Trip("write", name)
@@ -207,7 +221,7 @@ def _flag_position(func: Any, flag: str) -> int:
     return list(inspect.signature(func).parameters).index(flag)
 
 
-def _reads_only(func: Any, name: str, args: tuple[Any, ...]) -> bool:
+def reads_only(func: Any, name: str, args: tuple[Any, ...]) -> bool:
     """Whether a call only asks a tensor for a property such as its shape."""
     if name in (
         "dim",
@@ -236,11 +250,12 @@ def _storage(tensor: Tensor) -> int:
         return 0
 
 
-def _tensors_in(values: Iterable[Any]) -> Iterable[Tensor]:
+def tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
+    """The tensors among some values, and in the lists, tuples and dictionaries among them."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
         elif isinstance(value, (list, tuple)):
-            yield from _tensors_in(value)
+            yield from tensors_in(value)
         elif isinstance(value, dict):
-            yield from _tensors_in(value.values())
+            yield from tensors_in(value.values())

@@ -7,6 +7,7 @@ import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ from saliency_widget.engine.refuse import check_model
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.sentinel import Exact, Trip
 from saliency_widget.engine.watched import first_pass
+from saliency_widget.engine.ways import Way
 from saliency_widget.errors import ModelError
 from saliency_widget.models.keras_model import is_keras
 from saliency_widget.models.unwrap import unwrap
@@ -81,6 +83,15 @@ class Shadow:
         return "view" if replica is None else replica.kind
 
     @property
+    def differentiated(self) -> int:
+        """How many pictures were differentiated in it so far."""
+        return self._shared.differentiated
+
+    def note(self, pictures: int) -> None:
+        """Count pictures that are differentiated."""
+        self._shared.differentiated += pictures
+
+    @property
     def device(self) -> torch.device:
         """Where the model is."""
         return self.home[0]
@@ -123,6 +134,7 @@ class Shadow:
             if replica.users == 0:
                 with replica.lock:
                     replica.weights.release()
+                    replica.let_go()
 
     def fall_back(self, replica: Replica, trip: Trip) -> Replica:
         """Exchange an open replica, in which the sentinel saw something, for a copy.
@@ -166,7 +178,8 @@ class Shadow:
                 torn = "the weights changed while they were copied; the snapshot may mix two states of them"
                 frozen.notes.append(torn)
             frozen.attach()
-        frozen.norms, frozen.grads, frozen.probed = replica.norms, replica.grads, replica.probed
+        frozen.norms, frozen.loose, frozen.grads = replica.norms, replica.loose, replica.grads
+        frozen.probed = replica.probed
         frozen.class_plan = replica.class_plan
         frozen.taps, frozen.picks = replica.taps, replica.picks
         frozen.notes = [*replica.notes, *(note for note in frozen.notes if note not in replica.notes)]
@@ -188,7 +201,9 @@ class Shadow:
             known = self._shared.digest = (content, weights_digest(self.model))
         return known[1]
 
-    def forward(self, replica: Replica, input: Tensor, extra: Mapping[str, Any] | None = None) -> Any:
+    def forward(
+        self, replica: Replica, input: Tensor, extra: Mapping[str, Any] | None = None, way: Way | str | None = None
+    ) -> Any:
         """The output of the replica, whatever it is.
 
         Parameters
@@ -199,6 +214,9 @@ class Shadow:
             (N, C, H, W), the pictures.
         extra
             Further arguments, by keyword.
+        way
+            How it computes, from :meth:`~saliency_widget.engine.replica.Replica.way`, or "plain"; until the replica is
+            given back. None is with all normalisations written out as one operator, which backward rules know.
 
         Raises
         ------
@@ -207,9 +225,18 @@ class Shadow:
         """
         given = extra or {}
         if not replica.probed:
-            return first_pass(self.model, replica, input, given, self.forward)
-        if replica.norms or replica.grads:
-            with Exact(norms=replica.norms, grads=replica.grads):
+            return first_pass(self.model, replica, input, given, partial(self._forward, way))
+        return self._forward(way, replica, input, given)
+
+    def _forward(self, way: Way | str | None, replica: Replica, input: Tensor, given: Mapping[str, Any]) -> Any:
+        if isinstance(way, str):
+            way = replica.way(way)
+        replica.use(way)
+        if way is not None and input.dim() == 4:
+            input = input.contiguous(memory_format=way.layout)
+        norms = replica.norms if way is None else replica.loose
+        if norms or replica.grads:
+            with Exact(norms=norms, grads=replica.grads):
                 return replica.module(input, **given)
         return replica.module(input, **given)
 
@@ -223,6 +250,7 @@ class _Shared:
         self.checked = False
         self.copying = False
         self.deep = False
+        self.differentiated = 0
         # The content of the weights, and what it hashes to.
         self.digest: tuple[Hashable, str] | None = None
 

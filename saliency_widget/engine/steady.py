@@ -38,7 +38,7 @@ class Steady:
 
     def expect(self, output: Any) -> None:
         """Remember what the first pass returned."""
-        self._wanted = [tensor.detach().clone() for tensor in _floats(output)]
+        self._wanted = [tensor.detach().clone() for tensor in floats_in(output)]
 
     def compare(self, output: Any) -> None:
         """Compare what another pass returned.
@@ -48,7 +48,7 @@ class Steady:
         Trip
             It differs by more than rounding. The random states are then what they were before the first pass.
         """
-        found = [tensor.detach() for tensor in _floats(output)]
+        found = [tensor.detach() for tensor in floats_in(output)]
         worst = max(map(_difference, self._wanted, found), default=0.0)
         if len(found) == len(self._wanted) and worst <= 1:
             return
@@ -66,7 +66,7 @@ def _numpy_state() -> Any:
     return np.random.get_state()  # noqa: NPY002  (models draw from the legacy state)
 
 
-def _floats(output: Any, depth: int = 4) -> Iterator[Tensor]:
+def floats_in(output: Any, depth: int = 4) -> Iterator[Tensor]:
     """The floating tensors in a model's output, in order."""
     if isinstance(output, Tensor):
         if output.is_floating_point():
@@ -75,12 +75,12 @@ def _floats(output: Any, depth: int = 4) -> Iterator[Tensor]:
         return
     elif isinstance(output, Mapping):
         for item in output.values():
-            yield from _floats(item, depth - 1)
+            yield from floats_in(item, depth - 1)
     elif isinstance(output, (list, tuple)):
         for item in output:
-            yield from _floats(item, depth - 1)
+            yield from floats_in(item, depth - 1)
     elif isinstance(getattr(output, "__dict__", None), dict) and not callable(output):
-        yield from _floats(output.__dict__, depth - 1)
+        yield from floats_in(output.__dict__, depth - 1)
 
 
 def _difference(a: Tensor, b: Tensor) -> float:

@@ -50,7 +50,7 @@ def first_pass(model: nn.Module, replica: Replica, input: Tensor, given: Mapping
     steady.expect(output)
     # Gone, with its graph, before the pass that counts.
     del output
-    replica.norms = sentinel.norms
+    replica.norms, replica.loose = sentinel.norms, sentinel.loose
     replica.batch_statistics |= sentinel.batch_statistics
     if sentinel.crossed:
         replica.grads = True
@@ -74,7 +74,8 @@ def first_pass(model: nn.Module, replica: Replica, input: Tensor, given: Mapping
 
 def _sentinel(model: nn.Module, replica: Replica, *, grads: bool) -> Sentinel:
     originals = [*model.parameters(), *model.buffers()]
-    return Sentinel(originals, [own for _, own in replica.weights.views], replica.owned(), grads=grads)
+    views, means = [own for _, own in replica.weights.views], replica.means()
+    return Sentinel(originals, views, replica.owned(), means=means, grads=grads)
 
 
 def _run_under(sentinel: Sentinel, replica: Replica, leaf: Tensor, given: Mapping[str, Any]) -> Any:
