@@ -24,12 +24,15 @@ from saliency_widget.engine.kept import handing_out, watching
 from saliency_widget.engine.layers import shown_name
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.taps import Caught, Tap, agree, calling, never_called, no_grid
+from saliency_widget.engine.waist import FEW, through_waist
 from saliency_widget.errors import ModelError
 
 Forward: TypeAlias = Callable[[Replica, Tensor, int], Tensor]
 Score: TypeAlias = Callable[[Tensor], Tensor]
 Head: TypeAlias = Callable[[Replica, Tap, Tensor, Tensor], Tensor]
-Triple: TypeAlias = tuple[Tensor, Tensor, Tensor]
+Reading: TypeAlias = tuple[Tensor, ...]
+"""Scores (N, K), activations (N, c, h, w) and gradients (N, K, c, h, w); or, of the gradients, two factors: what is
+behind the waist (N, K, c), and the local share (N, c, h, w)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +49,29 @@ class Activations:
         (N, c, h, w), in the model's type.
     scores
         (N, K), in float32 or better.
-    gradients
-        (N, K, c, h, w): score per unit of activation.
+    factors
+        The gradients (N, K, c, h, w) alone; or (N, K, c) and (N, c, h, w), whose products they are: of many scores the
+        gradients take more memory than a model.
     """
 
     layer: str
     grid: Grid
     values: Tensor
     scores: Tensor
-    gradients: Tensor
+    factors: tuple[Tensor, ...]
+
+    @property
+    def gradients(self) -> Tensor:
+        """(N, K, c, h, w): score per unit of activation."""
+        return _product(self.factors)
+
+    def some(self, start: int, stop: int) -> Tensor:
+        """The same of some of the scores."""
+        return _product((self.factors[0][:, start:stop], *self.factors[1:]))
+
+
+def _product(factors: tuple[Tensor, ...]) -> Tensor:
+    return factors[0] if len(factors) == 1 else factors[0][..., None, None] * factors[1][:, None]
 
 
 class _Missed(Exception):
@@ -101,9 +118,9 @@ class Reader:
         found = replica.taps.get((name, self.picture))
         return found if found is not None else self._first(replica, name, row)[0]
 
-    def read(self, replica: Replica, name: str, rows: Tensor) -> Triple:
-        """Scores (N, K), activations (N, c, h, w) and gradients (N, K, c, h, w) of a layer."""
-        parts: list[Triple] = []
+    def read(self, replica: Replica, name: str, rows: Tensor, *, alone: bool) -> Reading:
+        """What there is to know of a layer; in factors only where the row is ``alone``."""
+        parts: list[Reading] = []
         tap = replica.taps.get((name, self.picture))
         if tap is None:
             tap, first = self._first(replica, name, rows[:1])
@@ -114,19 +131,18 @@ class Reader:
             rows = rows[1:]
         if len(rows):
             parts.append(self._cut(replica, tap, rows) if tap.way == "cut" else self._whole(replica, name, rows)[1])
-        if len(parts) == 1:
+        if alone:
             return parts[0]
-        scores, values, gradients = (torch.cat(column) for column in zip(*parts, strict=True))
-        return scores, values, gradients
+        return tuple(torch.cat(column) for column in zip(*map(_multiplied, parts), strict=True))
 
     # -- the two ways to the gradients --------------------------------------------------------------------------
 
-    def _first(self, replica: Replica, name: str, row: Tensor) -> tuple[Tap, Triple]:
-        tap, triple = self._whole(replica, name, row)
+    def _first(self, replica: Replica, name: str, row: Tensor) -> tuple[Tap, Reading]:
+        tap, reading = self._whole(replica, name, row)
         replica.taps[name, self.picture] = tap
-        return tap, triple
+        return tap, reading
 
-    def _checked(self, replica: Replica, tap: Tap, row: Tensor) -> Triple:
+    def _checked(self, replica: Replica, tap: Tap, row: Tensor) -> Reading:
         wanted = self._whole(replica, tap.name, row)[1]
         try:
             found = self._cut(replica, tap, row)
@@ -135,16 +151,19 @@ class Reader:
                 raise
             tap.way = "whole"
             return wanted
+        if len(found) != len(wanted):
+            found, wanted = _multiplied(found), _multiplied(wanted)
         same = all(agree(a, b, replica) for a, b in zip(found, wanted, strict=True))
-        tap.felt = tap.felt or bool(wanted[2].any())
+        felt = all(bool(factor.any()) for factor in wanted[2:])
+        tap.felt = tap.felt or felt
         if not same:
             tap.way = "whole"
-        elif bool(wanted[2].any()):
+        elif felt:
             # Zeros agree whatever is wrong; the weights may not always give zeros.
             tap.way = "cut"
         return wanted
 
-    def _whole(self, replica: Replica, name: str, rows: Tensor) -> tuple[Tap, Triple]:
+    def _whole(self, replica: Replica, name: str, rows: Tensor) -> tuple[Tap, Reading]:
         caught: list[Caught] = []
         wanted, rows = len(rows), _paired(replica, rows)
         count = len(rows)
@@ -163,12 +182,13 @@ class Reader:
             if last.grid is None:
                 raise no_grid(name, last.shown, self.picture)
             scores = self._score(outputs)
-            gradients = last.gradients(scores, name)
-            tap = Tap(name, calls, last.grid, felt=bool(gradients.any()))
+            gradients = last.factors(scores) or (last.gradients(scores, name),)
+            tap = Tap(name, calls, last.grid, felt=all(bool(factor.any()) for factor in gradients))
             assert last.values is not None
-            return tap, (scores.detach()[:wanted].clone(), last.values[:wanted], gradients[:wanted])
+            factors = (factor.detach()[:wanted] for factor in gradients)
+            return tap, (scores.detach()[:wanted].clone(), last.values[:wanted], *factors)
 
-    def _cut(self, replica: Replica, tap: Tap, rows: Tensor) -> Triple:
+    def _cut(self, replica: Replica, tap: Tap, rows: Tensor) -> Reading:
         leaves: list[Tensor] = []
         wanted, rows = len(rows), _paired(replica, rows)
         count = len(rows)
@@ -188,10 +208,16 @@ class Reader:
             scores = self._score(outputs)
             if not leaves or not scores.requires_grad:
                 raise _Missed
-            gradients = self._plan.gradients(scores, leaves[0])
-            if gradients is None:
-                raise _Missed
-            return scores.detach()[:wanted].clone(), leaves[0].detach()[:wanted], gradients.detach()[:wanted]
+            found = None
+            if len(scores) == 1 and scores.shape[1] > FEW:
+                found = through_waist(scores, leaves[0], leaves[0], 1)
+            if found is None:
+                gradients = self._plan.gradients(scores, leaves[0])
+                if gradients is None:
+                    raise _Missed
+                found = (gradients,)
+            factors = (factor.detach()[:wanted] for factor in found)
+            return scores.detach()[:wanted].clone(), leaves[0].detach()[:wanted], *factors
 
     # -- the head alone -----------------------------------------------------------------------------------------
 
@@ -261,6 +287,10 @@ class Reader:
         except Exception:  # whatever a model raises where rows do not fit
             return False
         return agree(found, wanted, replica)
+
+
+def _multiplied(reading: Reading) -> Reading:
+    return (*reading[:2], _product(reading[2:]))
 
 
 def _paired(replica: Replica, rows: Tensor) -> Tensor:

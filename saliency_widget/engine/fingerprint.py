@@ -58,9 +58,10 @@ class Fingerprint:
 
     def matches(self) -> bool:
         """Whether the model is unchanged."""
-        if not all(reference() is not None for reference in self._alive):
-            return False
-        return all(node.matches() for node in self._nodes)
+        for reference in self._alive:
+            if reference() is None:
+                return False
+        return all(map(_Node.matches, self._nodes))
 
 
 class _Node:
@@ -95,7 +96,7 @@ class _Node:
                     self._inner = self._inner or not all(map(is_followed, tensors))
                 elif name not in _IGNORED:
                     self._inner = self._inner or bool(value)
-                    self._empty.append(name)
+                    self._empty.append(value)
             elif value.__class__ in BY_VALUE or _is_constant(value):
                 # Held, so that its id stays its own.
                 self._kept.append(value)
@@ -112,9 +113,10 @@ class _Node:
             return False
         if not self._inner:
             state = getattr(thing, "__dict__", _NOTHING)
-            if tuple(map(id, state.values())) in self._glance and not any(map(state.get, self._empty)):
+            if tuple(map(id, state.values())) in self._glance and not any(self._empty):
                 for name, ids in self._contents:
-                    if tuple(map(id, state[name].values())) != ids:
+                    held = state[name]
+                    if len(held) != len(ids) or (ids and tuple(map(id, held.values())) != ids):
                         break
                 else:
                     return True

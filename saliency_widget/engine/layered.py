@@ -35,6 +35,7 @@ class Layered:
         self._row = problem.pixels[None]
         # The one that is looked at; None while it is to be found.
         self._layer: str | None = None
+        self._alone = False
         size = (int(problem.pixels.shape[1]), int(problem.pixels.shape[2]))
         replica, model = problem._run.replica, problem.shadow.model
         patch = patch_of(model) if replica is None else replica.fact("patch", lambda: patch_of(model))
@@ -45,9 +46,13 @@ class Layered:
         problem = self._problem
         with problem.running():
             name = self._layer = self._name(layer)
-            scores, values, gradients = problem._over(batch, lambda replica, part: self._read(replica, name, part))
-            grid = problem._run.do(lambda replica: self._tap(replica, name)).grid
-        return Activations(name, grid, values, scores, gradients)
+            self._alone = len(batch) == 1
+            scores, values, *factors = problem._over(batch, lambda replica, part: self._read(replica, name, part))
+            replica = problem._run.replica
+            assert replica is not None, "a run is open"
+            # Reading it left this behind.
+            grid = replica.taps[name, self._reader.picture].grid
+        return Activations(name, grid, values, scores, tuple(factors))
 
     def outputs(self, batch: Tensor, start: Any) -> Tensor:
         """The logits (N, classes) that follow from activations (N, c, h, w) of a layer."""
@@ -107,7 +112,7 @@ class Layered:
 
     def _read(self, replica: Replica, name: str, rows: Tensor) -> tuple[Tensor, ...]:
         self._probed(replica)
-        return self._reader.read(replica, name, rows)
+        return self._reader.read(replica, name, rows, alone=self._alone)
 
     def _tap(self, replica: Replica, name: str) -> Tap:
         self._probed(replica)

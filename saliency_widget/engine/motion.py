@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import operator
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from saliency_widget.engine.weights import Pair
 
 _SAMPLED_TENSORS = 24
 _SAMPLED_NUMBERS = 512
+_VERSION = operator.attrgetter("_version")
 
 
 class Mark:
@@ -22,37 +23,41 @@ class Mark:
     """
 
     def __init__(self, views: list[Pair]) -> None:
-        self._views = views
-        moving = [own for reference, own in views if own.is_floating_point() and _learns(reference())]
+        found = [(reference(), own) for reference, own in views]
+        # Held while the run lasts, so that they need not be looked up again.
+        self._counted = [tensor for tensor, _ in found if tensor is not None and not tensor.is_inference()]
+        self._placed = [tensor for tensor in self._counted if _has_pointer(tensor)]
+        moving = [
+            own for tensor, own in found if tensor is not None and tensor.requires_grad and own.is_floating_point()
+        ]
         step = max(1, -(-len(moving) // _SAMPLED_TENSORS))
         chosen = [own for own in moving[::step] if is_plain(own) and own.layout is torch.strided and own.numel()]
-        self._samples = [_sample(own) for own in chosen]
+        self._samples: dict[torch.device, list[Tensor]] = {}
+        for own in chosen:
+            self._samples.setdefault(own.device, []).append(_sample(own))
         self._before = self._read()
 
     def moved(self) -> bool:
         """Whether the weights changed since."""
-        versions, norms = self._before
-        now_versions, now_norms = self._read()
-        if versions != now_versions or len(norms) != len(now_norms):
+        counts, places, norms = self._before
+        now_counts, now_places, now_norms = self._read()
+        if counts != now_counts or places != now_places:
             return True
         return any(not bool(((a == b) | (a.isnan() & b.isnan())).all()) for a, b in zip(norms, now_norms, strict=True))
 
-    def _read(self) -> tuple[list[Any], list[Tensor]]:
-        versions: list[Any] = []
-        for reference, _ in self._views:
-            tensor = reference()
-            if tensor is None:
-                versions.append(None)
-            elif tensor.is_inference():
-                versions.append(0)
-            else:
-                versions.append((tensor._version, _pointer(tensor)))
-        if not self._samples:
-            return versions, []
-        by_device: dict[torch.device, list[Tensor]] = {}
-        for norm in torch._foreach_norm(self._samples):
-            by_device.setdefault(norm.device, []).append(norm.double() if norm.device.type != "mps" else norm)
-        return versions, [torch.stack(group) for group in by_device.values()]
+    def _read(self) -> tuple[list[int], list[int], list[Tensor]]:
+        counts = list(map(_VERSION, self._counted))
+        places = list(map(Tensor.data_ptr, self._placed))
+        return counts, places, [_norms(group) for group in self._samples.values()]
+
+
+def _norms(group: list[Tensor]) -> Tensor:
+    kinds = {tensor.dtype for tensor in group}
+    norms = torch._foreach_norm(group)
+    if len(kinds) == 1:
+        return torch.stack([*norms])
+    wide = torch.float32 if norms[0].device.type == "mps" else torch.float64
+    return torch.stack([norm.to(wide) for norm in norms])
 
 
 def _sample(tensor: Tensor) -> Tensor:
@@ -62,12 +67,9 @@ def _sample(tensor: Tensor) -> Tensor:
     return data[:_SAMPLED_NUMBERS] if data.dim() else data
 
 
-def _learns(tensor: Tensor | None) -> bool:
-    return tensor is not None and tensor.requires_grad
-
-
-def _pointer(tensor: Tensor) -> int:
+def _has_pointer(tensor: Tensor) -> bool:
     try:
-        return tensor.data_ptr()
+        tensor.data_ptr()
     except RuntimeError:
-        return 0
+        return False
+    return True

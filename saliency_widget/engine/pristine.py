@@ -5,9 +5,33 @@ from __future__ import annotations
 import operator
 import types
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+
+def as_they_were(things: list[Any]) -> Callable[[], None]:
+    """What puts containers back as they are now; it is done after every pass.
+
+    Parameters
+    ----------
+    things
+        Dictionaries, lists, sets, deques, arrays, and the cells of closures.
+    """
+    kept = [Pristine(thing) for thing in things if not isinstance(thing, dict)]
+    # By identity, and without the keys: most of what there is are the dictionaries of modules, and they stay.
+    dicts = [(thing, dict(dict.items(thing)), [*dict.values(thing)]) for thing in things if isinstance(thing, dict)]
+
+    def restore(same: Callable[[Any, Any], bool] = operator.is_) -> None:
+        for thing, items, values in dicts:
+            if len(thing) != len(values) or not all(map(same, dict.values(thing), values)):
+                dict.clear(thing)
+                dict.update(thing, items)
+        for one in kept:
+            one.restore()
+
+    return restore
 
 
 class Pristine:
@@ -16,7 +40,7 @@ class Pristine:
     Parameters
     ----------
     thing
-        A dictionary, list, set, deque, array, or the cell of a closure.
+        A list, set, deque, array, or the cell of a closure.
     """
 
     __slots__ = ("_items", "_thing")
@@ -28,13 +52,7 @@ class Pristine:
     def restore(self) -> None:
         """Put it back as it was."""
         thing, items = self._thing, self._items
-        if isinstance(thing, dict):
-            # By identity, and without the keys: this is done after every pass.
-            if len(thing) == len(items) and all(map(operator.is_, dict.values(thing), items.values())):
-                return
-            dict.clear(thing)
-            dict.update(thing, items)
-        elif isinstance(thing, types.CellType):
+        if isinstance(thing, types.CellType):
             thing.cell_contents = items
         elif isinstance(thing, np.ndarray):
             np.copyto(thing, items)
@@ -53,4 +71,4 @@ def _content(thing: Any) -> Any:
         return thing.cell_contents
     if isinstance(thing, np.ndarray):
         return thing.copy()
-    return dict(dict.items(thing)) if isinstance(thing, dict) else list(thing)
+    return list(thing)

@@ -19,7 +19,7 @@ from saliency_widget.engine.calls import call_without_global_hooks
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.fingerprint import Fingerprint
 from saliency_widget.engine.motion import Mark
-from saliency_widget.engine.pristine import Pristine
+from saliency_widget.engine.pristine import as_they_were
 from saliency_widget.engine.rebuild import Rebuilder
 from saliency_widget.engine.ways import FOLDED, Way, is_current, make, normalisations, pairs_in, refresh
 from saliency_widget.engine.weights import Pair, Weights
@@ -92,7 +92,7 @@ class Replica:
         self.weights = Weights(rebuilder.views, rebuilder.copies, twins)
         # What the shadow refers to weakly, or stands on.
         self._held = (rebuilder.held, source if deep else None)
-        self._pristine = [Pristine(thing) for thing in rebuilder.mutable]
+        self._put_back = as_they_were(rebuilder.mutable)
         self._empty = rebuilder.empty
         self._ways: dict[str, Way] = {}
         self._on: Way | None = None
@@ -165,8 +165,7 @@ class Replica:
             if found is None or not is_current(found):
                 found = self._ways[name] = make(self.module, name, self.normalisations, pairs)
             else:
-                done = {pairs[conv] for conv in found.folded}
-                refresh(found, {norm: part for norm, part in self.normalisations.items() if norm not in done})
+                refresh(found, self.normalisations)
             return found
 
     def use(self, way: Way | None) -> None:
@@ -198,8 +197,7 @@ class Replica:
     def reset(self) -> None:
         """Undo what a forward pass wrote into the shadow."""
         self.use(None)
-        for pristine in self._pristine:
-            pristine.restore()
+        self._put_back()
         for thing in self._empty:
             if thing:
                 thing.clear()

@@ -14,9 +14,11 @@ from torch.autograd.graph import GradientEdge, get_gradient_edge
 from saliency_widget.engine.failures import differentiating
 from saliency_widget.engine.grids import Grid, Size, find_grid, tensors_in
 from saliency_widget.engine.replica import Replica
+from saliency_widget.engine.waist import FEW, through_waist
 from saliency_widget.errors import InputError
 
 _TOLERANCE = 1e-4
+_CHANNEL = {"NCHW": 1, "NHWC": 3}
 _ROUGH = 2e-2  # for types of eight bits and fewer
 
 
@@ -71,6 +73,17 @@ class Caught:
             # What the model cut off from the picture, it may still have a head of its own.
             self._source = self._like.clone().requires_grad_()
             self.handed_on = found.put(self._source.clone())
+
+    def factors(self, scores: Tensor) -> tuple[Tensor, Tensor] | None:
+        """The gradients of many scores as two factors, (1, K, c) and (1, c, h, w); None where they are not."""
+        assert self.grid is not None
+        if len(scores) > 1 or scores.shape[1] <= FEW or not scores.requires_grad or self.grid.layout not in _CHANNEL:
+            return None
+        try:
+            found = through_waist(scores, self._source, self._like, _CHANNEL[self.grid.layout])
+        except RuntimeError:  # there is no way through
+            return None
+        return None if found is None else (found[0], self.grid.read(found[1]))
 
     def gradients(self, scores: Tensor, name: str) -> Tensor:
         """(N, K, c, h, w)."""

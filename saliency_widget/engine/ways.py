@@ -51,7 +51,8 @@ class Way:
     exchanges
         All of them.
     folded
-        The dotted names of the convolutions that do more than they did: what they return is not what they returned.
+        The convolutions that do more than they did, so that what they return is not what they returned, and the
+        normalisations whose work they do; by dotted name.
     sources
         Of which weights the copies are made: where they stand.
     content
@@ -60,7 +61,7 @@ class Way:
 
     name: str
     exchanges: list[Exchange] = field(default_factory=list)
-    folded: frozenset[str] = frozenset()
+    folded: dict[str, str] = field(default_factory=dict)
     sources: list[tuple[dict[str, Any], str]] = field(default_factory=list)
     content: list[Tensor] = field(default_factory=list)
 
@@ -107,10 +108,8 @@ def make(module: nn.Module, name: str, norms: Mapping[str, nn.Module], pairs: Ma
         From :func:`pairs_in`; of a way that does not fold, unused.
     """
     way = Way(name)
-    done: set[str] = set()
     if name in (FOLDED, BOTH):
-        way.folded = frozenset(pairs)
-        done = set(pairs.values())
+        way.folded = dict(pairs)
         for conv, norm in pairs.items():
             part = module.get_submodule(conv)
             way.sources += [(held, key) for held in (part._parameters, norms[norm]._parameters) for key in held]
@@ -128,7 +127,7 @@ def make(module: nn.Module, name: str, norms: Mapping[str, nn.Module], pairs: Ma
                 way.sources.append((part._parameters, "weight"))
                 _exchange(way, part._parameters, "weight", _laid(kept.detach(), way))
     way.content = witness_of(_sources(way))
-    refresh(way, {norm: part for norm, part in norms.items() if norm not in done})
+    refresh(way, norms)
     return way
 
 
@@ -143,7 +142,8 @@ def _sources(way: Way) -> list[Tensor]:
 
 def refresh(way: Way, norms: Mapping[str, nn.Module]) -> None:
     """Bring what a way knows of the normalisations that it does not fold up to date."""
-    ours = [part for part in norms.values() if _is_written(part)]
+    done = set(way.folded.values())
+    ours = [part for name, part in norms.items() if name not in done and _is_written(part)]
     scales, shifts = _affine(ours)
     known = {(id(one.holder), one.key): k for k, one in enumerate(way.exchanges)}
     for part, scale, shift in zip(ours, scales, shifts, strict=True):

@@ -15,11 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from saliency_widget.engine.activations import Activations
+from saliency_widget.engine.batching import cuts
 from saliency_widget.engine.layers import name_of
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
+
+
+# So many gradients of a layer at once, where they are made from two factors.
+_SOME = 32
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,23 @@ class _GradientCAM(LayerMethod):
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield the one estimate there is."""
         found = problem.activations(problem.pixels[None], self.layer)
-        activations, gradients = wide(found.values[0]), wide(found.gradients[0])
-        maps, notes = self.maps(activations, gradients)
+        activations = wide(found.values[0])
+        if len(found.factors) == 1:
+            maps, notes = self.maps(activations, wide(found.gradients[0]))
+        else:
+            behind, local = (wide(factor[0]) for factor in found.factors)
+            maps, notes = self.factored(activations, behind, local)
         common = where(found)
         quality = tuple({**common, **note} for note in notes)
         yield Estimate(maps[:, None], found.scores[0], done=1, total=1, final=True, quality=quality)
+
+    def factored(self, activations: Tensor, behind: Tensor, local: Tensor) -> tuple[Tensor, list[dict[str, Any]]]:
+        """The same, where the gradients are the products of (K, c) and (c, h, w)."""
+        parts = [
+            self.maps(activations, behind[start:stop, :, None, None] * local)
+            for start, stop in cuts(len(behind), _SOME)
+        ]
+        return torch.cat([maps for maps, _ in parts]), [note for _, notes in parts for note in notes]
 
     @abstractmethod
     def maps(self, activations: Tensor, gradients: Tensor) -> tuple[Tensor, list[dict[str, Any]]]:
@@ -109,6 +126,10 @@ class GradCAM(_GradientCAM):
     def maps(self, activations: Tensor, gradients: Tensor) -> tuple[Tensor, list[dict[str, Any]]]:
         """Weight the channels by their mean gradients."""
         return weighted(gradients.mean(dim=(-2, -1)), activations), [{} for _ in gradients]
+
+    def factored(self, activations: Tensor, behind: Tensor, local: Tensor) -> tuple[Tensor, list[dict[str, Any]]]:
+        """Weight the channels by their mean gradients, which is a factor's mean."""
+        return weighted(behind * local.mean(dim=(-2, -1)), activations), [{} for _ in behind]
 
 
 @register
@@ -178,6 +199,10 @@ class HiResCAM(_GradientCAM):
     def maps(self, activations: Tensor, gradients: Tensor) -> tuple[Tensor, list[dict[str, Any]]]:
         """Multiply cell by cell."""
         return (gradients * activations).sum(dim=1), [{} for _ in gradients]
+
+    def factored(self, activations: Tensor, behind: Tensor, local: Tensor) -> tuple[Tensor, list[dict[str, Any]]]:
+        """Sum the products of all three."""
+        return weighted(behind, local * activations), [{} for _ in behind]
 
 
 @register
