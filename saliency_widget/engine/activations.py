@@ -208,7 +208,7 @@ class Reader:
             scores = self._score(outputs)
             if not leaves or not scores.requires_grad:
                 raise _Missed
-            found = None
+            found: tuple[Tensor, ...] | None = None
             if len(scores) == 1 and scores.shape[1] > FEW:
                 found = through_waist(scores, leaves[0], leaves[0], 1)
             if found is None:

@@ -211,8 +211,8 @@ class Prepared(Tensor):
             assert var is not None
             return _by_given_statistics(input, self, var, weight, bias, eps)
         shape = (-1,) + (1,) * (input.dim() - 2)
-        if input.is_contiguous():
-            # Of two factors that are broadcast, no kernel of the CPU makes use of vector instructions.
+        if input.dtype is torch.float32 and input.is_contiguous():
+            # Where two factors are broadcast, the CPU uses no vector instructions.
             return (input * self.scale.view(shape)).add_(self.shift.view(shape))
         return torch.addcmul(self.shift.view(shape), input, self.scale.view(shape))
 

@@ -66,7 +66,7 @@ def through_waist(
     behind = behind.reshape(1, scores.shape[1], count)
     last = torch.zeros_like(scores)
     last[:, -1] = 1
-    (alone,) = torch.autograd.grad(scores, edge, last, retain_graph=True)  # type: ignore[arg-type]
+    (alone,) = torch.autograd.grad(scores, edge, last, retain_graph=True)
     return (behind, local) if _same(behind[0, -1], alone.reshape(-1)) else None
 
 
@@ -86,7 +86,7 @@ def _waist(scores: Tensor, source: Tensor | GradientEdge, size: int) -> tuple[Gr
 
 
 def _towards(edge: GradientEdge, source: Tensor | GradientEdge, direction: Tensor) -> Tensor | None:
-    (found,) = torch.autograd.grad([edge], source, [direction], retain_graph=True, allow_unused=True)  # type: ignore[arg-type]
+    (found,) = torch.autograd.grad([edge], source, [direction], retain_graph=True, allow_unused=True)
     result: Tensor | None = found
     return result
 
@@ -96,7 +96,7 @@ def _behind(scores: Tensor, edge: GradientEdge, start: int, stop: int) -> Tensor
     directions[torch.arange(stop - start), :, torch.arange(start, stop)] = 1
 
     def one(direction: Tensor) -> Tensor:
-        (found,) = torch.autograd.grad(scores, edge, direction, retain_graph=True)  # type: ignore[arg-type]
+        (found,) = torch.autograd.grad(scores, edge, direction, retain_graph=True)
         return found
 
     result: Tensor = torch.func.vmap(one)(directions)

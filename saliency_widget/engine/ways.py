@@ -90,6 +90,7 @@ def normalisations(module: nn.Module) -> dict[str, nn.Module]:
         and not isinstance(part, torch.jit.ScriptModule)
         and type(part._buffers.get("running_mean")) is Tensor
         and type(part._buffers.get("running_var")) is Tensor
+        and {"weight", "bias"} <= part._parameters.keys()
     }
 
 
@@ -169,20 +170,15 @@ def _affine(parts: list[Any]) -> tuple[list[Tensor], list[Tensor]]:
     """Each normalisation as a scale and a shift (C,), all of them by a few operators."""
     if not parts:
         return [], []
-    means: list[Any] = [part._buffers["running_mean"] for part in parts]
-    scales: list[Any] = [part._buffers["running_var"] for part in parts]
-    scales = list(torch._foreach_add(scales, [part.eps for part in parts]))
+    variances: list[Any] = [part._buffers["running_var"] for part in parts]
+    scales = list(torch._foreach_add(variances, [part.eps for part in parts]))
     torch._foreach_rsqrt_(scales)
+    shifts = []
     for k, part in enumerate(parts):
-        weight = part._parameters.get("weight")
+        mean, weight, bias = part._buffers["running_mean"], part._parameters["weight"], part._parameters["bias"]
         if weight is not None:
             scales[k] = scales[k] * weight
-    shifts = list(torch._foreach_mul(means, scales))
-    torch._foreach_neg_(shifts)
-    for k, part in enumerate(parts):
-        bias = part._parameters.get("bias")
-        if bias is not None:
-            shifts[k] += bias
+        shifts.append(-mean * scales[k] if bias is None else torch.addcmul(bias, mean, scales[k], value=-1))
     return scales, shifts
 
 

@@ -15,13 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from saliency_widget.engine.activations import Activations
-from saliency_widget.engine.batching import cuts
 from saliency_widget.engine.layers import name_of
 from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
-
 
 # So many gradients of a layer at once, where they are made from two factors.
 _SOME = 32
@@ -83,10 +81,7 @@ class _GradientCAM(LayerMethod):
 
     def factored(self, activations: Tensor, behind: Tensor, local: Tensor) -> tuple[Tensor, list[dict[str, Any]]]:
         """The same, where the gradients are the products of (K, c) and (c, h, w)."""
-        parts = [
-            self.maps(activations, behind[start:stop, :, None, None] * local)
-            for start, stop in cuts(len(behind), _SOME)
-        ]
+        parts = [self.maps(activations, some[..., None, None] * local) for some in torch.split(behind, _SOME)]
         return torch.cat([maps for maps, _ in parts]), [note for _, notes in parts for note in notes]
 
     @abstractmethod
