@@ -12,10 +12,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import CheckpointError
 
 from saliency_widget.engine.activations import Activations
-from saliency_widget.engine.attention import AttentionReader, Fold, Folded, keep
 from saliency_widget.engine.batching import ChunkSize, cpu_rows, is_out_of_memory, spans
 from saliency_widget.engine.classes import ClassPlan
-from saliency_widget.engine.deciding import LEAST_SIDE, WORTH_IT, Decision, decide
 from saliency_widget.engine.detecting import Detecting
 from saliency_widget.engine.devices import CPU, neutral
 from saliency_widget.engine.failures import NO_PATH, ONE_TENSOR, OVERWRITES, RECOMPUTES, ForwardError, differentiating
@@ -27,12 +25,15 @@ from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.ruled import Rules, check_same
 from saliency_widget.engine.run import Run
 from saliency_widget.engine.shadow import Shadow
-from saliency_widget.engine.ways import PLAIN, WAYS, Way
+from saliency_widget.engine.ways import LEAST_SIDE, PLAIN, WAYS, WORTH_IT, Way
 from saliency_widget.errors import Cancelled, InputError, ModelError, SaliencyError
 from saliency_widget.models.detectors import Hearing
 from saliency_widget.targets import Target
 
+# What few runs need is imported when it is needed: so it is with the reading of attention, and with measuring.
 if TYPE_CHECKING:
+    from saliency_widget.engine.attention import Fold, Folded
+    from saliency_widget.engine.deciding import Decision
     from saliency_widget.models.preprocess import Prepared
 
 _HEAD_ROWS = 32
@@ -111,6 +112,7 @@ class Problem:
         self._fast = check_fast(fast)
         self._way: Way | None = None
         self._way_at = -1
+        self._way_chosen = "usual"
         self.shadow = shadow
         self._prepared = prepared
         self._targets = tuple(targets)
@@ -206,6 +208,7 @@ class Problem:
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
             "way": PLAIN if self._way is None else self._way.name,
+            "way_chosen": self._way_chosen,
             "classes": "one" if len(self._targets) == 1 else self._run.plan.name if self._run.plan else "none",
         }
         if self.device.type == "cuda":
@@ -429,7 +432,7 @@ class Problem:
         with self.running():
             return self._run.do(work)
 
-    def attentions(self, batch: Tensor, fold: Fold = keep, *, gradients: bool = False) -> Folded:
+    def attentions(self, batch: Tensor, fold: Fold | None = None, *, gradients: bool = False) -> Folded:
         """What a fold makes of the self-attentions of the model, and of the derivatives of each target.
 
         Costs two forward passes, one of them with the attention written out (f); with gradients also K backward passes
@@ -442,8 +445,7 @@ class Problem:
             (N, C, H, W) pixels.
         fold
             From its state (None at first) and a :class:`~saliency_widget.engine.attention.Block` to its next state
-            (N, ...): from the first block to the last, with gradients from the last to the first. The default keeps
-            all.
+            (N, ...): from the first block to the last, with gradients from the last to the first. None keeps all.
         gradients
             Whether blocks come with their gradients; the fold then starts anew for each target.
 
@@ -452,6 +454,8 @@ class Problem:
         ModelError
             The model has no self-attention over one set of tokens (CNN, Swin, pyramids), or it cannot be recovered.
         """
+        from saliency_widget.engine.attention import AttentionReader, keep
+
         batch = self._checked(batch)
         if not self._targets:
             raise InputError("targets", (), "is empty, so there is no score to explain", "Give a target.")
@@ -459,7 +463,7 @@ class Problem:
             self._settled()
         height, width = self.pixels.shape[1:]
         reader = AttentionReader(
-            fold,
+            fold or keep,
             gradients=gradients,
             forward=partial(self._tensor, ruled=True),
             scores=self._scores,
@@ -541,10 +545,12 @@ class Problem:
         return replica.way(name, run)
 
     def _name_of_way(self, replica: Replica) -> str:
-        if replica.kind == "snapshot" or self._fast is False:
+        asked = isinstance(self._fast, str) and replica.kind != "snapshot"
+        self._way_chosen = "asked" if asked or self._fast is False else "usual"
+        if asked:
+            return str(self._fast)
+        if self._fast is False or replica.kind == "snapshot":
             return PLAIN
-        if isinstance(self._fast, str):
-            return self._fast
         size = tuple(self.pixels.shape)
         if size not in replica.decisions:
             small = min(self.pixels.shape[-2:]) < LEAST_SIDE
@@ -552,9 +558,12 @@ class Problem:
                 return PLAIN
             replica.decisions[size] = self._decided(replica)
         decision: Decision = replica.decisions[size]
+        self._way_chosen = "measured"
         return decision.way
 
     def _decided(self, replica: Replica) -> Decision:
+        from saliency_widget.engine.deciding import Decision, decide
+
         if self._inputs.names:
             return Decision(PLAIN, "nothing is measured of a model that takes further inputs")
         return decide(self.shadow, replica, self._model_input(self.pixels[None]), partial(self._make_way, replica))

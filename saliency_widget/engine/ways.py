@@ -30,6 +30,11 @@ FOLDED = "folded"
 BOTH = "folded, channels_last"
 WAYS = (PLAIN, CHANNELS_LAST, FOLDED, BOTH)
 
+WORTH_IT = 32
+"""So many pictures are differentiated before anything is measured, which costs about as much as fifteen of them."""
+LEAST_SIDE = 64
+"""Smaller pictures take so little time that nothing is measured."""
+
 
 class Exchange(NamedTuple):
     """One entry of a module's dictionary, and what it is otherwise."""

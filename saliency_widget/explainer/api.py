@@ -23,6 +23,7 @@ def stream(
     preprocess: Any = None,
     labels: Any = None,
     inputs: Any = None,
+    fast: bool | str | None = None,
 ) -> Iterator[Any]:
     """Like :func:`explain`, yielding every estimate as it comes; the last is the result.
 
@@ -31,7 +32,7 @@ def stream(
 
     Parameters
     ----------
-    model, image, target, method, preprocess, labels, inputs
+    model, image, target, method, preprocess, labels, inputs, fast
         As in :func:`explain`.
 
     Yields
@@ -49,6 +50,7 @@ def stream(
         preprocess=preprocess,
         labels=labels,
         inputs=inputs,
+        fast=fast,
         stacklevel=2,
     )
     if isinstance(image, (list, tuple)):
@@ -66,6 +68,7 @@ def explain(
     preprocess: Any = None,
     labels: Any = None,
     inputs: Any = None,
+    fast: bool | str | None = None,
     progress: bool = False,
 ) -> Any:
     """What the model's score of this picture is sensitive to.
@@ -96,6 +99,12 @@ def explain(
         dimension is n gives each image its row; any other, such as the tokens of several texts, is the same for all.
         Tensors are brought to the model's device, floats to its type; what was given is never changed. For a list of
         images it can also be a list of such dicts, one for each.
+    fast
+        How the model is computed, which changes a map by rounding at most. None: what is as exact as the model itself,
+        against float64, and quickest, as soon as it has been explained so often that measuring it pays. True: the same,
+        measured at once. False: as it is. Or "plain", "channels_last", "folded" (each BatchNorm into the convolution
+        before it) or "folded, channels_last", whatever it costs and however exact. ``provenance["way"]`` says what it
+        was.
     progress
         Show a progress bar.
 
@@ -123,6 +132,7 @@ def explain(
         preprocess=preprocess,
         labels=labels,
         inputs=inputs,
+        fast=fast,
         stacklevel=2,
     )
     results: list[Any] = []

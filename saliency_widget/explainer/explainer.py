@@ -125,7 +125,7 @@ class Explainer:
 
     Parameters
     ----------
-    model, image, preprocess, labels, inputs
+    model, image, preprocess, labels, inputs, fast
         As in :func:`~saliency_widget.explain`, for one image.
     watch
         Note what the model's weights come to, so that it is seen when they change. It reads them all.
@@ -160,9 +160,11 @@ class Explainer:
         preprocess: Any = None,
         labels: Any = None,
         inputs: Mapping[str, Any] | None = None,
+        fast: bool | str | None = None,
         watch: bool = False,
     ) -> None:
         self.model_name = describe(model)
+        self._fast = fast
         self._watch = watch
         self.weights: Hashable = None
         self.shadow: Shadow = shadow_of(model)
@@ -466,7 +468,7 @@ class Explainer:
         Cancelled
             ``stop`` said so.
         """
-        problem = Problem(self.shadow, self.prepared, tuple(targets), inputs=self.inputs, stop=stop)
+        problem = Problem(self.shadow, self.prepared, tuple(targets), fast=self._fast, inputs=self.inputs, stop=stop)
         # As they were when it was last predicted. If they have moved since, the map is of later ones than it says, and
         # is made again when it is asked for: that is the safe side, and all of them are read once less.
         weights = self.weights

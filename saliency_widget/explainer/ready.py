@@ -9,6 +9,7 @@ from typing import Any
 
 from saliency_widget.attribution import Attribution
 from saliency_widget.engine.inputs import check_inputs
+from saliency_widget.engine.problem import check_fast
 from saliency_widget.engine.shadow import shadow_of
 from saliency_widget.errors import InputError, SaliencyWarning
 from saliency_widget.explainer.early import check_early
@@ -63,6 +64,7 @@ def make_ready(
     preprocess: Any,
     labels: Any,
     inputs: Any = None,
+    fast: bool | str | None = None,
     watch: bool = False,
     stacklevel: int,
 ) -> tuple[tuple[Ready, ...], ...]:
@@ -72,7 +74,7 @@ def make_ready(
     ----------
     models
         Each as in :func:`~saliency_widget.explain`.
-    image, target, method, preprocess, labels, inputs
+    image, target, method, preprocess, labels, inputs, fast
         As in :func:`~saliency_widget.explain`; ``image`` is one or a list.
     watch
         As in :class:`~saliency_widget.explainer.explainer.Explainer`.
@@ -91,12 +93,13 @@ def make_ready(
         raise InputError("image", image, "is an empty list", "Give at least one image.")
     images = list(image) if listed else [image]
     level = stacklevel + 1
+    check_fast(fast)
     # What can be known to be wrong with the last model is said before the first one runs.
     checked = [_check(one, images, target, method, labels, inputs, listed=listed) for one in models]
     rows: list[tuple[Ready, ...]] = []
     for one, facts in zip(models, checked, strict=True):
         # No comprehension, which would be one more call between a warning and the user's line.
-        rows.append(_build(one, images, preprocess, facts, watch=watch, stacklevel=level))
+        rows.append(_build(one, images, preprocess, facts, fast=fast, watch=watch, stacklevel=level))
     return tuple(rows)
 
 
@@ -133,13 +136,14 @@ def _build(
     preprocess: Any,
     checked: _Checked,
     *,
+    fast: bool | str | None,
     watch: bool,
     stacklevel: int,
 ) -> tuple[Ready, ...]:
     if shadow_of(model).was_training:
         warnings.warn(f"model: {TRAINING_MODE}", SaliencyWarning, stacklevel=stacklevel + 1)
     explainers = [
-        Explainer(model, image, preprocess=preprocess, labels=checked.names, inputs=given, watch=watch)
+        Explainer(model, image, preprocess=preprocess, labels=checked.names, inputs=given, fast=fast, watch=watch)
         for image, given in zip(images, checked.extra, strict=True)
     ]
     for doubt in dict.fromkeys(doubt for explainer in explainers for doubt in explainer.prepared.doubts):

@@ -11,6 +11,7 @@ import numpy as np
 
 from saliency_widget._plain import plain
 from saliency_widget.attribution import Attribution
+from saliency_widget.engine.ways import PLAIN, WAYS
 from saliency_widget.errors import InputError
 from saliency_widget.explainer.provenance import FORMAT
 from saliency_widget.explainer.ready import make_ready
@@ -23,7 +24,17 @@ TOLERANCE = 1e-4
 """Of the largest magnitude of the map: what another device or another number of threads may change by rounding."""
 
 _NEEDED = ("format", "model", "weights_sha256", "image_sha256", "target", "method", "progress", "map")
-_COMPARED = ("model", "weights_sha256", "image_sha256", "preprocess", "input_sha256", "device", "dtype", "shadow")
+_COMPARED = (
+    "model",
+    "weights_sha256",
+    "image_sha256",
+    "preprocess",
+    "input_sha256",
+    "device",
+    "dtype",
+    "shadow",
+    "way",
+)
 _WORDS = {
     "model": "the class of the model",
     "weights_sha256": "the weights",
@@ -33,6 +44,7 @@ _WORDS = {
     "device": "the device",
     "dtype": "the floating type",
     "shadow": "what it was computed with",
+    "way": "the way it was computed",
     "method": "the method",
     "target": "the target",
     "inputs": "the further inputs",
@@ -163,6 +175,8 @@ def reproduce(
         preprocess=preprocess,
         labels=labels,
         inputs=inputs,
+        # Of a map from before there was more than one.
+        fast=way if (way := told.get("way", PLAIN)) in WAYS else None,
         stacklevel=2,
     )
     stopped = None if told["progress"].get("final", True) else told["progress"].get("done")

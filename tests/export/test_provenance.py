@@ -21,7 +21,7 @@ from tests.export.support import HOSTILE, LABELS, PLAIN, explained, model, pictu
 KEYS = {
     *("format", "model", "weights_sha256", "image_sha256", "input_sha256", "input_shape", "preprocess", "target"),
     *("method", "seed", "score", "probability", "unit", "channels", "quality", "device", "dtype", "shadow"),
-    *("classes", "notes", "progress", "seconds", "versions", "map", "prediction"),
+    *("way", "way_chosen", "classes", "notes", "progress", "seconds", "versions", "map", "prediction"),
 }
 
 
