@@ -78,8 +78,8 @@ class BlurIG(Method):
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield estimates of finer and finer rules."""
         picture = wide(problem.pixels)
-        ends = problem.scores(torch.stack([picture, gaussian_blur(picture, self.max_sigma)]))
-        scores, gained = ends[0], ends[0] - ends[1]
+        scores = problem.scores(problem.pixels[None])[0]
+        gained: Tensor | None = None
         total: Tensor | None = None
         order = coarse_to_fine(self.steps)
         for start, done in one_first(self.steps, _ROWS):
@@ -87,13 +87,17 @@ class BlurIG(Method):
             total = part if total is None else total.add_(part)
             final = done == self.steps
             values = total.clone() if final else total * (self.steps / done)
+            if gained is None and (done > 1 or final):
+                # Not before there is a first picture.
+                gained = scores - problem.scores(gaussian_blur(picture, self.max_sigma)[None])[0]
+            gaps = [None] * len(values) if gained is None else completeness_gaps(values, gained)
             yield Estimate(
                 values=values,
                 scores=scores,
                 done=done,
                 total=self.steps,
                 final=final,
-                quality=tuple({"completeness_gap": gap} for gap in completeness_gaps(values, gained)),
+                quality=tuple({"completeness_gap": gap} for gap in gaps),
             )
 
     def _part(self, problem: Problem, picture: Tensor, cells: list[int]) -> Tensor:

@@ -44,7 +44,7 @@ class GuidedIG(Method):
     of each step and is of first order.
 
     The path depends on the target, and every step on the one before. Cost: ``steps`` forward and backward passes for
-    each target, of which all share the first forward pass, and two forward passes. Nothing of the path is known before
+    each target, of which all share the first forward pass, and a forward pass. Nothing of the path is known before
     it was gone: an early estimate holds the attributions of the part that was gone. The path is kept in float64 on
     devices that have it.
 
@@ -107,16 +107,16 @@ class GuidedIG(Method):
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield the attributions of the part of the path that was gone."""
         start = wide(make_baseline(self.baseline, problem.pixels, seed=self.seed))
-        ends = problem.scores(torch.stack([wide(problem.pixels), start]))
-        scores, gained = ends[0], ends[0] - ends[1]
+        scores = problem.scores(problem.pixels[None])[0]
+        gained = torch.zeros_like(scores)
         precise = torch.float32 if problem.device.type == "mps" else torch.float64
         end, begin = problem.pixels.to(precise), start.to(precise)
         walks = [_Walk(begin, end, self.fraction, self.max_dist) for _ in range(len(scores))]
         for step in range(1, self.steps + 1):
             if step == 1:
                 # All walks begin at one place, and so share one forward pass.
-                first = problem.gradients(start[None])[1][0]
-                gradients = list(first)
+                there, first = problem.gradients(start[None])
+                gained, gradients = scores - there[0], list(first[0])
             else:
                 gradients = [problem.gradients(walk.at[None], only=k)[1][0, 0] for k, walk in enumerate(walks)]
             for walk, gradient in zip(walks, gradients, strict=True):
