@@ -29,14 +29,23 @@ export interface Box {
   readonly edges: Edges;
 }
 
+const PLACED = /^(?:segment|pixel|region|box) (logit|probability|log-probability)$/;
+/** What can be asked of a class at a place. */
+export const AT_PLACES = ["logit", "probability", "log-probability"];
+
 /** The kind of score that a place has. */
-export function kindAt({ kind }: Spots, place: readonly number[]): string {
-  if (kind === "detection") return "box logit";
-  return `${place.length === 0 ? "segment" : place.length === 2 ? "pixel" : "region"} logit`;
+export function kindAt({ kind }: Spots, place: readonly number[], of = "logit"): string {
+  if (kind === "detection") return `box ${of}`;
+  return `${place.length === 0 ? "segment" : place.length === 2 ? "pixel" : "region"} ${of}`;
 }
 
 export function isPlaced(kind: string): boolean {
-  return /^(segment|pixel|region|box) logit$/.test(kind);
+  return PLACED.test(kind);
+}
+
+/** What is asked of a class, wherever it is: "probability" of "pixel probability". */
+export function quantityOf(kind: string): string {
+  return PLACED.exec(kind)?.[1] ?? kind;
 }
 
 export function samePlace(a: readonly number[], b: readonly number[]): boolean {
