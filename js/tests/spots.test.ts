@@ -72,11 +72,11 @@ describe("places", () => {
     ]);
     expect(kindAt({ ...spots, kind: "detection" }, [1])).toBe("box logit");
     expect(kindAt(spots, [1, 2], "probability")).toBe("pixel probability");
-    expect(["pixel log-probability", "box logit", "probability", "segment of"].map(quantityOf)).toEqual([
+    expect(["pixel log-probability", "box logit", "probability", "segments"].map(quantityOf)).toEqual([
       "log-probability",
       "logit",
       "probability",
-      "segment of",
+      "segments",
     ]);
     expect([[], [1, 2], [1, 2, 3, 5], [77]].map(placeWords)).toEqual([
       "",

@@ -66,7 +66,7 @@ class Scene:
     activation
         What makes probabilities of the scores of a place: "softmax" or "sigmoid"; "" where nothing does.
     end
-        "softmax", "log-softmax" or "sigmoid" where the model itself seems to end in it, whose scores are then no logits.
+        "softmax", "log-softmax" or "sigmoid" where the model seems to end in it; its scores are then no logits.
     embed
         The vector (D,) that the model gives for another image.
     """

@@ -29,18 +29,16 @@ export interface Box {
   readonly edges: Edges;
 }
 
-const PLACED = /^(?:segment|pixel|region|box) (logit|probability|log-probability)$/;
-/** What can be asked of a class at a place. */
-export const AT_PLACES = ["logit", "probability", "log-probability"];
+const PLACED = /^(?:segment|pixel|region|box) (.+)$/;
 
 /** The kind of score that a place has. */
 export function kindAt({ kind }: Spots, place: readonly number[], of = "logit"): string {
-  if (kind === "detection") return `box ${of}`;
-  return `${place.length === 0 ? "segment" : place.length === 2 ? "pixel" : "region"} ${of}`;
+  const where = ["segment", null, "pixel"][place.length] ?? "region";
+  return `${kind === "detection" ? "box" : where} ${of}`;
 }
 
 export function isPlaced(kind: string): boolean {
-  return PLACED.test(kind);
+  return quantityOf(kind) !== kind;
 }
 
 /** What is asked of a class, wherever it is: "probability" of "pixel probability". */

@@ -1,6 +1,6 @@
 import type { Agreement } from "../map/agree";
 import { count, percent, shorten } from "../map/format";
-import { isOf, isPlaced, placeWords, quantityOf } from "../map/spots";
+import { isOf, placeWords, quantityOf } from "../map/spots";
 import type { Store } from "../state/store";
 import { stable, type Want } from "../state/want";
 
@@ -47,8 +47,7 @@ export function titlesOf(store: Store, wants: readonly Want[]): string[] {
     classOf,
     placeOf,
     // The place says what the score is of.
-    ({ target: { kind } }) =>
-      isPlaced(kind) ? quantityOf(kind) : (catalogue.scores.find((one) => one.kind === kind)?.label ?? kind),
+    ({ target }) => quantityOf(target.kind),
     methodOf,
     (want) => parametersOf(want, wants, known(want.method)?.parameters ?? []),
     ({ image }) => catalogue.images[image] || `image ${count(image + 1)}`,

@@ -1,4 +1,4 @@
-import { AT_PLACES, isPlaced, kindAt, quantityOf } from "../map/spots";
+import { kindAt, quantityOf } from "../map/spots";
 import type { Store } from "../state/store";
 import { makeCombobox, noKernel } from "./combobox";
 import { make, setText } from "./dom";
@@ -11,13 +11,7 @@ const EXPLAINED: Record<string, string> = {
   "log-probability": "The logarithm of the probability.",
   margin: "The logit less the greatest logit of another class.",
 };
-/** Of a class at a place, where another can be predicted. */
-const AT_PLACE: Record<string, string> = {
-  logit: "The score of the class there before the softmax or sigmoid.",
-  probability: "After it, among all classes there.",
-  "log-probability": "The logarithm of the probability there.",
-};
-/** What two classes can be compared by. */
+/** What two classes can be compared by, and what can be asked of a class at a place. */
 const COMPARED = new Set(["logit", "probability", "log-probability"]);
 
 /** Which score of the class is asked about, and whether it is compared with another class. */
@@ -32,7 +26,7 @@ export function makeQuestion(store: Store) {
     versus.focus();
   });
   const score = makeSelect("Score", (kind) =>
-    store.choose(COMPARED.has(kind) || isPlaced(kind) ? { kind } : { kind, other: null }),
+    store.choose(COMPARED.has(quantityOf(kind)) ? { kind } : { kind, other: null }),
   );
   const row = make("div.versus", versus.element, nothing);
   const element = make("div.question", row, score.element, words);
@@ -45,7 +39,7 @@ export function makeQuestion(store: Store) {
     const { kind, index, other, place } = store.want.target;
     const { spots } = info;
     const alone = labels.count < 2;
-    element.hidden = index === null || (spots !== null && !isPlaced(kind));
+    element.hidden = index === null;
     // A class at a place is compared with none.
     row.hidden = alone || spots !== null;
     const can = (one: number) => one !== index && store.can({ other: one });
@@ -65,7 +59,7 @@ export function makeQuestion(store: Store) {
     nothing.title = nothing.disabled ? noKernel("classes") : "";
     // Where nothing makes probabilities, there are none to ask about.
     const all = spots
-      ? AT_PLACES.map((of) => ({ kind: kindAt(spots, place, of), label: of }))
+      ? [...COMPARED].map((of) => ({ kind: kindAt(spots, place, of), label: of }))
       : store.traits.catalogue.scores;
     const known = all.filter(
       (one) =>
@@ -88,7 +82,7 @@ export function makeQuestion(store: Store) {
         ? `What speaks for ${labels.name(index)} rather than for ${labels.name(other)}.`
         : quantityOf(kind) === "probability" && info.probabilityKind !== "softmax"
           ? "After the sigmoid: of this class by itself."
-          : ((spots ? AT_PLACE[quantityOf(kind)] : EXPLAINED[kind]) ?? ""),
+          : (EXPLAINED[quantityOf(kind)] ?? ""),
     );
   }
 
