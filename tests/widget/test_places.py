@@ -302,6 +302,7 @@ def test_another_picture_is_asked_for_its_own(make: Make, detr: nn.Module, segme
 
 def test_a_classifier_beside_a_segmentation(make: Make, segmenter: nn.Module) -> None:
     widget = make([segmenter, Small().double().eval()], PICTURE, labels=None).wait(20)
+    assert [one["target"]["kind"] for one in widget.panels] == ["logit"]
     widget.model_index = 1
     assert (widget.wait(20).score, widget.place) == ("logit", [])
     widget.model_index = 0
