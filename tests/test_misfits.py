@@ -104,3 +104,32 @@ def test_a_trunk_without_a_head_is_warned_of() -> None:
     trunk = timm.create_model("resnet10t", num_classes=0).eval()
     with pytest.warns(sw.SaliencyWarning, match="no classes"):
         sw.explain(trunk, torch.randn(3, 64, 64) / 2)
+
+
+@pytest.mark.parametrize(
+    ("channels", "words"),
+    [(1, r"one channel: .*Grayscale\(1\)"), (12, r"12 channels: give an array \(height, width, 12\)")],
+)
+def test_a_model_of_other_channels_says_what_to_give(channels: int, words: str) -> None:
+    model = nn.Sequential(nn.Conv2d(channels, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    with pytest.raises(sw.ModelError, match=words):
+        sw.explain(model, np.zeros((8, 9, 3), np.uint8), preprocess="none")
+    if channels == 12:
+        given = sw.explain(model, np.ones((8, 9, 12), np.uint8), preprocess="none")
+    else:
+        from torchvision import transforms
+
+        grey = transforms.Compose([transforms.Grayscale(1), transforms.ToTensor()])
+        given = sw.explain(model, np.ones((8, 9, 3), np.uint8), preprocess=grey)
+    assert given.values.shape == (channels, 8, 9)
+
+
+class _NeedsText(nn.Module):
+    def forward(self, x: torch.Tensor, text: torch.Tensor | None = None) -> torch.Tensor:
+        return x.mean((2, 3)) * text.shape[0]  # type: ignore[union-attr]
+
+
+def test_a_model_that_needs_more_than_the_picture_says_so_and_not_that_its_size_is_wrong() -> None:
+    with pytest.raises(sw.ModelError, match=r"inputs=\{name: tensor\}") as caught:
+        sw.explain(_NeedsText().eval(), np.zeros((8, 9, 3), np.uint8), preprocess="none")
+    assert "another size" not in str(caught.value)

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { type FakeModel, gradientMap, headerFor, pack } from "../dev/fake";
 import { parseInfo } from "../src/map/header";
 import { outlineOf } from "../src/map/outline";
-import { type Box, between, boxAt, kindAt, placeWords } from "../src/map/spots";
+import { type Box, between, boxAt, kindAt, placeWords, quantityOf } from "../src/map/spots";
 import { shownBoxes } from "../src/view/marks";
 import { frame, lastReq, model, SHAPE, show } from "./page";
 
@@ -71,6 +71,13 @@ describe("places", () => {
       "region logit",
     ]);
     expect(kindAt({ ...spots, kind: "detection" }, [1])).toBe("box logit");
+    expect(kindAt(spots, [1, 2], "probability")).toBe("pixel probability");
+    expect(["pixel log-probability", "box logit", "probability", "segments"].map(quantityOf)).toEqual([
+      "log-probability",
+      "logit",
+      "probability",
+      "segments",
+    ]);
     expect([[], [1, 2], [1, 2, 3, 5], [77]].map(placeWords)).toEqual([
       "",
       "row 1, column 2",
@@ -171,6 +178,44 @@ function key(page: ReturnType<typeof show>, name: string): void {
 function named(page: ReturnType<typeof show>, start: string): HTMLButtonElement {
   return [...page.root.querySelectorAll("button")].find((one) => one.textContent!.startsWith(start))!;
 }
+
+function scores(page: ReturnType<typeof show>): HTMLSelectElement {
+  return page.find(".question select") as HTMLSelectElement;
+}
+
+describe("the score at a place", () => {
+  const words = (select: HTMLSelectElement) => [...select.options].map((one) => one.textContent);
+
+  it("is offered in words, and stays what it is at the next place", async () => {
+    const { fake, page } = open(SEGMENTATION, "pixel logit", [2, 3]);
+    await frame();
+    const select = scores(page);
+    expect(words(select)).toEqual(["logit", "probability", "log-probability"]);
+    expect(page.find(".question").hidden).toBe(false);
+    select.value = "pixel probability";
+    select.dispatchEvent(new Event("change"));
+    expect(requests(fake)).toEqual([{ kind: "pixel probability", index: 1, other: null, place: [2, 3] }]);
+    expect(page.find(".question .versus").hidden).toBe(true);
+    const there = open(SEGMENTATION, "pixel probability", [2, 3]);
+    there.press(35, 35);
+    expect(requests(there.fake)).toMatchObject([{ kind: "pixel probability", index: null }]);
+  });
+
+  it("of a box likewise", async () => {
+    const { fake, page } = open(DETECTION, "box logit", [0]);
+    await frame();
+    expect(page.find(".question").hidden).toBe(false);
+    scores(page).value = "box log-probability";
+    scores(page).dispatchEvent(new Event("change"));
+    expect(requests(fake)).toEqual([{ kind: "box log-probability", index: 1, other: null, place: [0] }]);
+  });
+
+  it("is the logit alone where nothing makes probabilities", async () => {
+    const { page } = open({ ...SEGMENTATION, probability: "" }, "segment logit", []);
+    await frame();
+    expect(words(scores(page))).toEqual(["logit"]);
+  });
+});
 
 describe("a click in the picture of a detector", () => {
   it("asks for the box there, bound to its query", async () => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from saliency_widget.display.lettering import PLAIN, wrapped
+from saliency_widget.display.marks import draw_mark
 from saliency_widget.display.parts import LOOKS, extend_of, finish_bar, pixels_of, scale_of, show
 from saliency_widget.display.view import Drawable, Seen, View
 from saliency_widget.display.words import CAVEAT, scale_words, title_words
@@ -109,6 +110,7 @@ def _into(ax: Any, seen: Seen, look: str, *, colorbar: bool, title: bool, captio
         root = root.figure
     # The caller's style decides how pictures are brought to the resolution of a screen or a page.
     show(ax, pixels_of(seen, look), interpolation=None)
+    draw_mark(ax, seen.attribution)
     box = ax.get_position()
     wide, tall = box.width * root.get_figwidth(), box.height * root.get_figheight()
     if title:
@@ -173,6 +175,7 @@ def _own(seen: Seen, looks: tuple[str, ...], width: float, *, colorbar: bool, ti
         bottom = total - above - (row + 1) * (tall + named)
         ax = figure.add_axes((left / width, bottom / total, panel / width, tall / total))
         show(ax, pixels_of(seen, look))
+        draw_mark(ax, seen.attribution)
         if count > 1:
             ax.set_title(look, fontsize=base * _NAME, loc="left", pad=3)
         axes.append(ax)

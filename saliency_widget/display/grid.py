@@ -10,6 +10,7 @@ import numpy as np
 from saliency_widget.display.cells import Between
 from saliency_widget.display.figure import WIDTH, check_look, check_width
 from saliency_widget.display.lettering import PLAIN, wrapped
+from saliency_widget.display.marks import draw_mark
 from saliency_widget.display.parts import extend_of, finish_bar, pixels_of, scale_of, show
 from saliency_widget.display.reduce import DEFAULT_CLIP, Reduction, Sign
 from saliency_widget.display.table import Table, names_of, table_of
@@ -185,6 +186,7 @@ def _drawn(
                 continue
             ax = figure.add_axes((left_of(start + j) / width, bottom / total, *box))
             show(ax, pixels_of(seen[id(one)], look))
+            draw_mark(ax, one)
             ax.set_anchor("NW")
             letter(unders[i][j], left_of(start + j), bottom - 0.03, small)
         if bars == "rows":

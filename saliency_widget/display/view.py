@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias
@@ -60,6 +61,10 @@ class Drawable(Protocol):
     @property
     def channels(self) -> tuple[str, ...]:
         """Their names."""
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """With the target's ``mark``, where it has one."""
 
 
 @dataclass(frozen=True)

@@ -47,8 +47,20 @@ class ForwardError(ModelError):
         missing = re.search(r"missing \d+ required [a-z-]+ arguments?: (.*)", str(error))
         if isinstance(error, TypeError) and missing:
             return f"the model's forward needs more than the picture: {missing[1]}. Give it as inputs={{name: tensor}}."
-        hint = " If it expects another size, give a preprocess that makes it." if self.of_shape else ""
-        return f"the model raised {self.said}.{hint}"
+        return f"the model raised {self.said}.{self._way(error)}"
+
+    def _way(self, error: Exception) -> str:
+        channels = re.search(r"to have (\d+) channels?, but got \d+ channels?", str(error))
+        if channels and int(channels[1]) == 1:
+            return " It takes one channel: give a preprocess that begins with torchvision.transforms.Grayscale(1)."
+        if channels:
+            return f" It takes {channels[1]} channels: give an array (height, width, {channels[1]}), or Channels."
+        if isinstance(error, AttributeError) and "NoneType" in str(error):
+            return (
+                " If it needs more than the picture, give that as inputs={name: tensor}, or give the part of the model "
+                "that takes pictures alone, such as model.vision_model."
+            )
+        return " If it expects another size, give a preprocess that makes it." if self.of_shape else ""
 
 
 @contextmanager

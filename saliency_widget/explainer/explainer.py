@@ -25,6 +25,7 @@ from saliency_widget.explainer.provenance import image_facts, provenance_of, run
 from saliency_widget.methods.base import Estimate, Method
 from saliency_widget.methods.baselines import make_baseline, several
 from saliency_widget.models.arrays import misfit
+from saliency_widget.models.ends import ENDS, end_of
 from saliency_widget.models.labels import activation_of, labels_for, read_labels
 from saliency_widget.models.preprocess import Prepared, prepare
 from saliency_widget.models.unwrap import describe
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TOP = 5
-# How far from 1 probabilities may sum to, in half precision.
-_SUM = 1e-3
 
 TRAINING_MODE = (
     "the model is in training mode. The map is made in evaluation mode: dropout off, BatchNorm with its running "
@@ -218,21 +217,13 @@ class Explainer:
         self.prepared = replace(self.prepared, doubts=(*self.prepared.doubts, doubt))
 
     def _check_probabilities(self) -> None:
-        """Doubt outputs that a softmax inside the model made, of which a second would make something else."""
-        if self.classes < 2:
+        """Doubt outputs that a softmax or a sigmoid inside the model made, of which a second makes something else."""
+        end = self.scene.end or (end_of(self.outputs[0]) if self.classes > 1 else "")
+        if not end:
             return
-        row = self.outputs[0]
-        if bool((row >= 0).all()) and abs(float(row.sum()) - 1) < _SUM:
-            said = (
-                "its outputs sum to 1, as those of a softmax inside the model do: the score that is named logit is "
-                "then a probability, whose gradient vanishes where the model is sure"
-            )
+        if end != "log-softmax":
             self.probability_kind = ""
-        elif bool((row <= 0).all()) and abs(float(row.exp().sum()) - 1) < _SUM:
-            said = "its outputs seem to be log-probabilities, as of a log-softmax inside the model, and no logits"
-        else:
-            return
-        doubt = f"model: {said}. Give the model without it to explain logits."
+        doubt = f"model: {ENDS[end]}. Give the model without it to explain logits."
         self.prepared = replace(self.prepared, doubts=(*self.prepared.doubts, doubt))
 
     def _labels_of(self, classes: int) -> tuple[str, ...]:

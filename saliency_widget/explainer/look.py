@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from saliency_widget.engine.problem import Problem
 from saliency_widget.models.detectors import Hearing, Rectangle, find_detector
+from saliency_widget.models.ends import end_of
 from saliency_widget.models.unwrap import unwrap
 from saliency_widget.targets import Box, Detection, Scene
 from saliency_widget.targets.reading import classifies_masks, grid_in, queries_in
@@ -41,8 +42,13 @@ def look(problem: Problem, names: Names) -> Scene:
         grid = grid_in(output, 1)
         if grid is None:
             return empty
-        activation = "" if classifies_masks(output) else "sigmoid" if grid.shape[1] == 1 else "softmax"
-        return replace(empty, grid=_kept(grid), labels=names(grid.shape[1]), activation=activation)
+        cells, labels = _kept(grid), names(grid.shape[1])
+        # Of a model that classifies masks the scores are sums of probabilities, and made here.
+        masks = classifies_masks(output)
+        end = "" if masks else end_of(cells)
+        squashed = masks or end in ("softmax", "sigmoid")
+        activation = "" if squashed else "sigmoid" if len(cells) == 1 else "softmax"
+        return replace(empty, grid=cells, labels=labels, activation=activation, end=end)
 
     return problem.read(see)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from saliency_widget._plain import plain
 from saliency_widget.attribution import Attribution
+from saliency_widget.display.marks import mark_on
 from saliency_widget.display.quantise import check_keep
 from saliency_widget.display.view import View
 from saliency_widget.errors import InputError
@@ -63,6 +64,7 @@ def page_of(attribution: Attribution, *, keep: str | None = None, **looks: Any) 
             key="map",
             parameters=plain(method.parameters),
             **_score(attribution),
+            **_where(attribution),
             seconds=_seconds(known.get("seconds")),
         ),
     )
@@ -111,6 +113,7 @@ def _catalogue(attribution: Attribution, size: Sequence[int]) -> dict[str, Any]:
         "classes": 0,
         "prediction": _prediction(known.get("prediction")),
         "probability": "",
+        "scene": _scene(attribution),
         "preprocess": str(known.get("preprocess", "")),
         "score_kind": "logit",
         "labels": 0,
@@ -136,6 +139,23 @@ def _score(attribution: Attribution) -> dict[str, Any]:
     if not isinstance(of, str) or isinstance(other, bool) or not isinstance(other, int) or other < 0:
         return {"kind": kind}
     return {"kind": of, "other": other, "other_label": label if isinstance(label, str) else None}
+
+
+def _where(attribution: Attribution) -> dict[str, Any]:
+    """What is marked in the picture, where something is and it can be drawn."""
+    told = attribution.provenance.get("target")
+    if mark_on(attribution) is None or not isinstance(told, Mapping):
+        return {}
+    mark = told["mark"]
+    return {"mask": mark["mask"]} if "mask" in mark else {"place": mark["place"]}
+
+
+def _scene(attribution: Attribution) -> dict[str, Any] | None:
+    """That the score is of a place, of a picture of this size; the others that could be chosen are not known."""
+    if not _where(attribution):
+        return None
+    height, width = attribution.image.shape[:2]
+    return {"kind": "segmentation", "height": height, "width": width, "areas": [], "boxes": []}
 
 
 def _seconds(told: Any) -> float | None:

@@ -29,7 +29,7 @@ class Facts:
     kind, other, other_label, place
         Of the score; the class that is taken off, where there is one; where it is of.
     mask
-        The shape of that for the eye, where ``place`` does not say it; see ``mask_of`` in the widget.
+        The shape of that for the eye, where ``place`` does not say it; see :mod:`saliency_widget.targets.mark`.
     seconds
         Of work.
     done, total, final

@@ -16,11 +16,13 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from saliency_widget.display.colours import colour_table
+from saliency_widget.display.marks import Mark, mark_on
 from saliency_widget.display.parts import pixels_of
 from saliency_widget.display.view import Seen
 from saliency_widget.display.words import CAVEAT, number, one_line, scale_words
 
 MOST_BYTES = 150_000
+_PIXEL = 5
 _WIDEST, _NARROWEST, _TALLEST = 600, 440, 900
 _EDGE, _LINE, _BAR = 12, 18, 10
 _SIZE, _SMALL = 14, 12
@@ -55,7 +57,7 @@ def still_of_map(seen: Seen, look: str, heading: str, title: str, more: str = ""
     if pixels.shape[2] == 4:
         pixels = np.where(pixels[..., 3:] > 0, pixels[..., :3], np.uint8(_HIDDEN))
     said = f"{scale_words(seen)}. {more}{' ' if more else ''}{CAVEAT}"
-    return _small(pixels, [heading, title], None if seen.zero else seen, said)
+    return _small(pixels, [heading, title], None if seen.zero else seen, said, mark_on(seen.attribution))
 
 
 def still_of_picture(picture: npt.NDArray[np.uint8], heading: str, said: str) -> bytes:
@@ -63,18 +65,22 @@ def still_of_picture(picture: npt.NDArray[np.uint8], heading: str, said: str) ->
     return _small(picture, [heading], None, said)
 
 
-def _small(pixels: npt.NDArray[np.uint8], above: list[str], seen: Seen | None, below: str) -> bytes:
+def _small(
+    pixels: npt.NDArray[np.uint8], above: list[str], seen: Seen | None, below: str, mark: Mark | None = None
+) -> bytes:
     """The largest there is of what is small enough."""
     widest = _WIDEST
     while True:
-        content = _drawn(pixels, above, seen, below, widest)
+        content = _drawn(pixels, above, seen, below, widest, mark)
         if len(content) <= MOST_BYTES or widest < _LEAST:
             return content
         # A file grows with the area; once is enough for most.
         widest = int(widest * min(0.9, 0.95 * (MOST_BYTES / len(content)) ** 0.5))
 
 
-def _drawn(pixels: npt.NDArray[np.uint8], above: list[str], seen: Seen | None, below: str, widest: int) -> bytes:
+def _drawn(
+    pixels: npt.NDArray[np.uint8], above: list[str], seen: Seen | None, below: str, widest: int, mark: Mark | None
+) -> bytes:
     """A PNG with a palette of its own, a third of one without: greys of the words, the bar's colours, the picture's."""
     picture, times = _fitted(Image.fromarray(np.ascontiguousarray(pixels)), widest)
     # The better way takes 400 ms where this one takes 3.
@@ -84,6 +90,8 @@ def _drawn(pixels: npt.NDArray[np.uint8], above: list[str], seen: Seen | None, b
     places = np.asarray(own) + np.uint8(_GREYS + _STEPS)
     places = places.repeat(times, axis=0).repeat(times, axis=1)
     tall, wide = places.shape
+    if mark is not None:
+        places = _marked(places, mark, tall / pixels.shape[0], wide / pixels.shape[1])
     width = max(wide, min(_NARROWEST, widest)) + 2 * _EDGE
     room = width - 2 * _EDGE
     first = [line for text in above[:1] for line in _wrapped(text, _SIZE, room, 2)]
@@ -116,6 +124,21 @@ def _drawn(pixels: npt.NDArray[np.uint8], above: list[str], seen: Seen | None, b
     stream = io.BytesIO()
     made.save(stream, "PNG")
     return stream.getvalue()
+
+
+def _marked(places: npt.NDArray[np.uint8], mark: Mark, down: float, across: float) -> npt.NDArray[np.uint8]:
+    """A picture in places of the palette with the mark over it: a light line under a dark one."""
+    made = Image.fromarray(places)
+    pen = ImageDraw.Draw(made)
+    at = [[(column * across, row * down) for row, column in line] for line in mark.lines]
+    for grey, width in ((_GREYS - 1, 4), (0, 2)):
+        for (x0, y0), (x1, y1) in at:
+            pen.line((x0, y0, x1, y1), grey, width)
+        if mark.pixel is not None:
+            x, y = mark.pixel[1] * across, mark.pixel[0] * down
+            out = _PIXEL + (width > 2)
+            pen.rectangle((x - out, y - out, x + out, y + out), outline=grey, width=width)
+    return np.asarray(made)
 
 
 def _bar_colours(seen: Seen) -> npt.NDArray[np.uint8]:

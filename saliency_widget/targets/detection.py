@@ -127,7 +127,7 @@ class Detection(Located):
             raise InputError(
                 "target",
                 self.brief,
-                f"names {_with_article(given)}, and this model's scores are of {scene.place}s",
+                f"names {_with_article(given)}, and this model's scores are of {_PLURAL[scene.place]}",
                 f"Give {scene.place}=, or at=(row, column); boxes() lists what it sees.",
             )
         if given == "region":
@@ -177,7 +177,7 @@ class Detection(Located):
         return asked.bind(box.index, scene, _box=box.box)
 
     def _class(self, scene: Scene) -> int:
-        return find_class(self.which, scene.labels, scene.classes, None)
+        return find_class(self.which, scene.labels, scene.choices, None)
 
     def _seen(self, scene: Scene) -> Box:
         """The most probable box of this class, or of any, at this place, or anywhere."""
@@ -216,6 +216,9 @@ class Detection(Located):
 
 def _label(index: int, scene: Scene) -> str | None:
     return scene.labels[index] if index < len(scene.labels) else None
+
+
+_PLURAL = {"query": "queries", "anchor": "anchors", "region": "regions"}
 
 
 def _with_article(place: str) -> str:

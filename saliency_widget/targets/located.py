@@ -93,7 +93,9 @@ class Located(OfOneClass):
                 raise InputError(
                     "of",
                     self.of,
-                    "cannot be had of a model that classifies masks: its scores are sums of probabilities",
+                    f"cannot be had of a model that ends in a {scene.end}: its scores are probabilities already"
+                    if scene.end
+                    else "cannot be had of a model that classifies masks: its scores are sums of probabilities",
                     'Leave it out, for "logit".',
                 )
             known["activation"] = self.activation or scene.activation

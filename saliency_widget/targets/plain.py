@@ -13,6 +13,7 @@ from saliency_widget.targets.contrast import Contrast
 from saliency_widget.targets.detection import Detection
 from saliency_widget.targets.kinds import KINDS
 from saliency_widget.targets.located import kind_of
+from saliency_widget.targets.mark import mark_of
 from saliency_widget.targets.probability import UNITS
 from saliency_widget.targets.segmentation import Pixel, Region, Segment
 
@@ -20,7 +21,7 @@ _TOLD = ("kind", "index", "label", "text")
 
 
 def plain_target(target: Target) -> dict[str, Any]:
-    """A target by its kind, class, label and words, and by its further parameters.
+    """A target by its kind, class, label and words, by its further parameters, and by what is marked of it.
 
     What JSON cannot hold, such as the function of a :class:`~saliency_widget.Score`, is left out.
     """
@@ -33,7 +34,8 @@ def plain_target(target: Target) -> dict[str, Any]:
             found[item.name] = plain(value)
         elif isinstance(value, tuple) and all(isinstance(one, (int, float)) for one in value):
             found[item.name] = [plain(one) for one in value]
-    return found
+    mark = mark_of(target)
+    return found if mark is None else {**found, "mark": mark}
 
 
 def target_from_plain(told: Mapping[str, Any]) -> Target:

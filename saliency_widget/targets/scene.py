@@ -65,6 +65,8 @@ class Scene:
         1 where the last class of a detector means that there is nothing, else 0.
     activation
         What makes probabilities of the scores of a place: "softmax" or "sigmoid"; "" where nothing does.
+    end
+        "softmax", "log-softmax" or "sigmoid" where the model seems to end in it; its scores are then no logits.
     embed
         The vector (D,) that the model gives for another image.
     """
@@ -78,6 +80,7 @@ class Scene:
     boxes: tuple[Box, ...] = ()
     without: int = 0
     activation: str = ""
+    end: str = ""
     embed: Callable[[Any], Tensor] | None = None
 
     @property
@@ -113,7 +116,8 @@ class Scene:
             raise InputError(
                 "target", None, "means a predicted class, but the model's output holds NaN", "Give a class and a place."
             )
-        found = logits.argmax(dim=0) if len(logits) > 1 else (logits[0] > 0).long() - 1
+        more = 0.5 if self.end == "sigmoid" else 0
+        found = logits.argmax(dim=0) if len(logits) > 1 else (logits[0] > more).long() - 1
         return np.asarray(found.cpu().numpy(), dtype=np.int32)
 
     @cached_property

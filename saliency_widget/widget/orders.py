@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from saliency_widget.widget.wants import Wanted, fill, key_for, method_of, targe
 
 if TYPE_CHECKING:
     from saliency_widget.explainer import Explainer
+    from saliency_widget.explainer.ready import Ready
     from saliency_widget.targets import Target
 
 _MOST_PANELS = 8
@@ -152,6 +153,17 @@ class Orders(Traits):
             except t.TraitError as error:  # noqa: PERF203  (few)
                 raise as_input_error(name, value, error) from error
 
+    def _others(self, now: Wanted, ready: Sequence[Ready]) -> list[dict[str, Any]]:
+        """The panels of the other models: the same class where they have the same ones, else what each has for it."""
+        first = ready[now.model].explainer
+        wants = []
+        for model, one in enumerate(ready):
+            if model == now.model:
+                continue
+            own = wanted_of(self._order(one.targets[0], one.method, one.explainer), self._subjects)
+            wants.append({**now.plain, "model": model} if _same(first, one.explainer) else own.plain)
+        return wants[:_MOST_PANELS]
+
     def _check_panels(self, panels: Any, now: Wanted) -> list[dict[str, Any]]:
         if not isinstance(panels, (list, tuple)) or not all(isinstance(one, Mapping) for one in panels):
             raise InputError("panels", panels, "are not wants", 'Give dicts such as {"method": "smoothgrad"}.')
@@ -164,3 +176,8 @@ class Orders(Traits):
             except InputError as error:  # noqa: PERF203  (few)
                 raise InputError("panels", one, "cannot be shown", str(error)) from error
         return wanted
+
+
+def _same(a: Explainer, b: Explainer) -> bool:
+    """Whether both give a score of the whole picture to the same classes."""
+    return not a.scene.kind and not b.scene.kind and (a.classes, a.labels) == (b.classes, b.labels)

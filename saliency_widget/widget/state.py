@@ -14,12 +14,11 @@ from saliency_widget.attribution import Attribution
 from saliency_widget.display.encode import Packed
 from saliency_widget.export.header import Facts, describe_map
 from saliency_widget.methods.plain import plain_parameters
-from saliency_widget.targets import Region, Segment
+from saliency_widget.targets.mark import mask_of
 from saliency_widget.widget.wants import kind_of, place_of
 
 if TYPE_CHECKING:
     from saliency_widget.explainer import Step
-    from saliency_widget.targets import Target
     from saliency_widget.widget.session import Order
     from saliency_widget.widget.subjects import Place
 
@@ -61,16 +60,6 @@ def facts_in(header: Mapping[str, Any]) -> Facts:
         mask=target["mask"],
         **{name: header[name] for name in same},
     )
-
-
-def mask_of(target: Target) -> dict[str, Any] | None:
-    """The shape of what a target is of, for the eye, where no numbers say it: bits of cells row by row, in base64."""
-    found = target.cells if isinstance(target, (Region, Segment)) else None
-    if found is None:
-        return None
-    step, cells = found
-    bits = base64.b64encode(np.packbits(cells).tobytes()).decode("ascii")
-    return {"height": cells.shape[0], "width": cells.shape[1], "step": step, "bits": bits}
 
 
 def header_of(

@@ -168,7 +168,7 @@ class Subjects:
                 }
                 for one in explainer.prediction
             ],
-            "probability": explainer.probability_kind,
+            "probability": explainer.scene.activation if explainer.scene.kind else explainer.probability_kind,
             "scene": _scene(explainer),
             "preprocess": prepared.source,
             "score_kind": "logit",

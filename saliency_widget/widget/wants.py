@@ -121,8 +121,8 @@ def fill(raw: Mapping[str, Any], now: Wanted, scene: str = "") -> dict[str, Any]
         # Another picture has other boxes and other segments: it is asked for its own.
         own = {"kind": _USUAL[scene], "index": None, "other": None, "place": []}
     if "place" in target:
-        # As by a click: what is predicted there, and the kind of score that such a place has.
-        own = {**own, "index": None, "kind": None if scene else own["kind"]}
+        # As by a click: what is predicted there, and of that what was asked for elsewhere.
+        own = {**own, "index": None, "kind": own["kind"].rpartition(" ")[2] if fits and scene else own["kind"]}
     method = raw.get("method", given["method"])
     kind = target.get("kind", own["kind"])
     return {

@@ -154,7 +154,13 @@ class SaliencyWidget(Answering):
         top = ready[0][0]
         first, *others = [self._order(one, chosen, top.explainer) for one in top.targets]
         first = self._wished(wished, wanted_of(first, self._subjects)) or first
-        panels = self._check_panels(wished.get("panels", []), wanted_of(first, self._subjects))
+        now = wanted_of(first, self._subjects)
+        if "panels" not in wished and len(ready) > 1:
+            # Several models are given to be seen beside each other, by one measure.
+            wished["panels"] = self._others(now, [row[now.image] for row in ready])
+            if "scale" not in looks and "level" not in looks:
+                looks["scale"] = "shared"
+        panels = self._check_panels(wished.get("panels", []), now)
         with self._mirrored(first) as choices:
             super().__init__(
                 _info=self._subjects.info(),

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 # What it has become; the aim is 120,000 and 40,000, which it misses: see CONTRIBUTING.md.
-MOST_BYTES = 152_800
+MOST_BYTES = 153_000
 MOST_GZIP = 58_500
 
 pytestmark = pytest.mark.package

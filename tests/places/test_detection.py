@@ -128,13 +128,14 @@ def test_a_region_of_the_users_is_pooled_where_he_says() -> None:
 @pytest.mark.parametrize(("place", "make"), MAKERS.items())
 def test_each_detector_takes_its_own_kind_of_place(place: str, make: Any) -> None:
     model = seeded(make)
+    several = {"region": "regions", "anchor": "anchors", "query": "queries"}
     given = {"region": (2.0, 2.0, 12.0, 14.0), "anchor": 7, "query": 3}
     for name, value in given.items():
         target = sw.Detection(1, **{name: value})
         if name == place:
             assert explain(model, target).target.index == 1
         else:
-            with pytest.raises(InputError, match=f"this model's scores are of {place}s"):
+            with pytest.raises(InputError, match=f"this model's scores are of {several[place]}"):
                 explain(model, target)
 
 
@@ -225,7 +226,8 @@ def test_a_detector_inside_another_module() -> None:
     ("make", "target", "words"),
     [
         (Detr, sw.Detection(query=5), "is out of range"),
-        (Detr, sw.Detection(9), "is out of range"),
+        (Detr, sw.Detection(9), "is out of range: the model has 3 classes"),
+        (Detr, sw.Detection(3), "is out of range: the model has 3 classes"),
         (faster_rcnn, sw.Detection(region=(0, 0, 5, 5)), "names a region and no class"),
         (faster_rcnn, sw.Detection(1, region=(90, 0, 99, 5)), "lies outside the picture"),
         (Detr, sw.Pixel(0, 0), "needs a score for each pixel"),

@@ -150,6 +150,47 @@ def test_one_class_is_there_where_its_logit_is_positive() -> None:
     assert np.array_equal(target.pixels, (full > 0).numpy())
 
 
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [(nn.Softmax(1), "sum to 1"), (nn.LogSoftmax(1), "log-probabilities"), (nn.Sigmoid(), "between 0 and 1")],
+)
+def test_a_segmentation_that_ends_in_a_softmax_or_sigmoid_is_warned_of(end: nn.Module, words: str) -> None:
+    bare = seeded(lambda: Segmenter(upsample=True))
+    with torch.no_grad():
+        bare.head.weight *= 4
+    model = nn.Sequential(bare, end).eval()
+    with pytest.warns(sw.SaliencyWarning, match=words):
+        map_ = explain(model, sw.Pixel(5, 20))
+    explainer = Explainer(model, PICTURE, preprocess=PLAIN)
+    assert [words in note for note in explainer.notes] == [True]
+    assert map_.target.index == int(upsampled(model)[:, 5, 20].argmax())
+    if isinstance(end, nn.LogSoftmax):
+        # A second one changes nothing.
+        sure = explainer.resolve(sw.Pixel(5, 20, of="probability"))
+        assert sure.text.startswith("softmax probability")
+        return
+    with pytest.raises(InputError, match=r"ends in a s.*probabilities already"):
+        explainer.resolve(sw.Pixel(5, 20, of="probability"))
+
+
+def test_one_class_after_a_sigmoid_is_there_from_a_half_on() -> None:
+    bare = seeded(lambda: Segmenter(1, upsample=True))
+    with torch.no_grad():
+        bare.head.bias -= upsampled(bare)[0].median()
+        bare.head.weight *= 8
+        bare.head.bias *= 8
+    model = nn.Sequential(bare, nn.Sigmoid()).eval()
+    wanted = upsampled(model)[0].numpy() > 0.5
+    assert 0 < wanted.mean() < 1
+    segment = Explainer(model, PICTURE, preprocess=PLAIN).resolve(None)
+    assert np.array_equal(segment.pixels, wanted)
+
+
+@pytest.mark.parametrize("make", [Segmenter, lambda: Segmenter(classes=1)])
+def test_logits_of_pixels_are_not_warned_of(make: Any) -> None:
+    assert Explainer(seeded(make), PICTURE, preprocess=PLAIN).notes == ()
+
+
 def test_grad_cam_and_layers_of_a_segmentation() -> None:
     model = seeded(Segmenter)
     with ModelGuard(model):

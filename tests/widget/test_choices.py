@@ -244,6 +244,29 @@ def test_panels_are_computed_without_a_front_end_and_stay(make: Any) -> None:
     assert {"smoothgrad(samples=2)/logit/0", "gradient/logit/6"} <= set(widget.attributions)
 
 
+def test_several_models_are_shown_beside_each_other_on_one_scale(make: Any, picture: Any) -> None:
+    torch.manual_seed(3)
+    widget = make([Small().eval(), Small().eval(), Small(classes=4).eval()], picture, target=2, labels=None)
+    settle(widget)
+    assert [(one["model"], one["target"]["index"]) for one in widget.panels] == [(1, 2), (2, 2)]
+    assert widget.scale == "shared"
+    assert {"0.0/gradient/logit/2", "1.0/gradient/logit/2", "2.0/gradient/logit/2"} <= set(widget.attributions)
+
+
+def test_other_classes_are_not_compared_and_what_the_user_says_of_panels_and_scale_stays(
+    make: Any, picture: Any
+) -> None:
+    models = [Small().eval(), Small(classes=4).eval()]
+    widget = make(models, picture, labels=None)
+    settle(widget)
+    assert widget.panels[0]["target"]["index"] == sw.explain(models[1], picture, preprocess="none").target.index
+    alone = make(models, picture, labels=None, panels=[], scale="own")
+    assert (alone.panels, alone.scale) == ([], "own")
+    assert make(models, picture, labels=None, scale="own").scale == "own"
+    one = make(models[0], [picture, picture], labels=None)
+    assert (one.panels, one.scale) == ([], "own")
+
+
 def slow(make: Any, picture: Any, samples: int = 200) -> Any:
     widget = make(Small(pause=0.005).eval(), picture)
     settle(widget)

@@ -231,7 +231,15 @@ def test_the_probability_of_a_place_is_asked_for_by_its_word(pixels: Any) -> Non
     assert list(pixels.place) == [1, 2]
     assert 0 < pixels.attribution.score < 1
     pixels.place = [3, 4]
-    assert pixels.wait(20).attribution.target.kind == "pixel logit"
+    assert pixels.wait(20).attribution.target.kind == "pixel probability", "what was asked stays"
+    pixels.place = []
+    assert pixels.wait(20).score == "segment probability"
+    pixels.score = "logit"
+    assert pixels.wait(20).score == "segment logit"
+
+
+def test_what_makes_the_probability_of_a_place_is_told(pixels: Any, boxes: Any) -> None:
+    assert [one._info["subjects"][0]["probability"] for one in (pixels, boxes)] == ["softmax", "softmax"]
 
 
 def test_a_classifier_has_no_places(make: Make) -> None:
@@ -294,6 +302,7 @@ def test_another_picture_is_asked_for_its_own(make: Make, detr: nn.Module, segme
 
 def test_a_classifier_beside_a_segmentation(make: Make, segmenter: nn.Module) -> None:
     widget = make([segmenter, Small().double().eval()], PICTURE, labels=None).wait(20)
+    assert [one["target"]["kind"] for one in widget.panels] == ["logit"]
     widget.model_index = 1
     assert (widget.wait(20).score, widget.place) == ("logit", [])
     widget.model_index = 0

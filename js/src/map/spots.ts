@@ -29,14 +29,21 @@ export interface Box {
   readonly edges: Edges;
 }
 
+const PLACED = /^(?:segment|pixel|region|box) (.+)$/;
+
 /** The kind of score that a place has. */
-export function kindAt({ kind }: Spots, place: readonly number[]): string {
-  if (kind === "detection") return "box logit";
-  return `${place.length === 0 ? "segment" : place.length === 2 ? "pixel" : "region"} logit`;
+export function kindAt({ kind }: Spots, place: readonly number[], of = "logit"): string {
+  const where = ["segment", null, "pixel"][place.length] ?? "region";
+  return `${kind === "detection" ? "box" : where} ${of}`;
 }
 
 export function isPlaced(kind: string): boolean {
-  return /^(segment|pixel|region|box) logit$/.test(kind);
+  return quantityOf(kind) !== kind;
+}
+
+/** What is asked of a class, wherever it is: "probability" of "pixel probability". */
+export function quantityOf(kind: string): string {
+  return PLACED.exec(kind)?.[1] ?? kind;
 }
 
 export function samePlace(a: readonly number[], b: readonly number[]): boolean {

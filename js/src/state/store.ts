@@ -1,5 +1,5 @@
 import type { Fields, Header, Info } from "../map/header";
-import { isPlaced, kindAt, placeWords, samePlace } from "../map/spots";
+import { isPlaced, kindAt, placeWords, quantityOf, samePlace } from "../map/spots";
 import { makeAudience } from "./audience";
 import { History } from "./history";
 import { type Loaded, MapCache } from "./maps";
@@ -154,7 +154,7 @@ export class Store {
   #targetLike(
     change: Change,
     { model, image, target: now }: Want,
-    { modelIndex, imageIndex, spots }: Info,
+    { modelIndex, imageIndex, spots, probabilityKind }: Info,
   ): Want["target"] {
     const moved = modelIndex !== model || imageIndex !== image;
     const placed = isPlaced(now.kind);
@@ -164,7 +164,9 @@ export class Store {
     const index = change.index ?? (change.index === undefined && !anew ? now.index : null);
     const other = anew ? null : change.other === undefined ? now.other : change.other;
     const own = anew || placed || change.index !== undefined;
-    const kind = spots && own ? kindAt(spots, place) : placed && moved ? "logit" : now.kind;
+    // Not every model of places has probabilities.
+    const of = placed && probabilityKind ? quantityOf(now.kind) : "logit";
+    const kind = spots && own ? kindAt(spots, place, of) : placed && moved ? "logit" : now.kind;
     // A class is not compared with itself.
     return { kind: change.kind ?? kind, index, other: other === index ? null : other, place };
   }
@@ -238,7 +240,7 @@ export class Store {
     const { catalogue } = this.traits;
     const labels = this.traits.labels(this.traits.info(model, image));
     const { index, place, kind } = target;
-    const where = kind === "box logit" ? "" : placeWords(place);
+    const where = kind.startsWith("box ") ? "" : placeWords(place);
     const parts = [index === null ? where || kind : labels.name(index)];
     if (index !== null && where && !samePlace(place, now?.target.place ?? [])) parts.push(`at ${where}`);
     if (target.other !== null) parts.push(`rather than ${labels.name(target.other)}`);

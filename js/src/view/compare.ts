@@ -1,6 +1,6 @@
 import type { Agreement } from "../map/agree";
 import { count, percent, shorten } from "../map/format";
-import { isOf, isPlaced, placeWords } from "../map/spots";
+import { isOf, placeWords, quantityOf } from "../map/spots";
 import type { Store } from "../state/store";
 import { stable, type Want } from "../state/want";
 
@@ -46,9 +46,8 @@ export function titlesOf(store: Store, wants: readonly Want[]): string[] {
   const aspects: ((want: Want) => string)[] = [
     classOf,
     placeOf,
-    // The place says the kind of score.
-    ({ target: { kind } }) =>
-      isPlaced(kind) ? "" : (catalogue.scores.find((one) => one.kind === kind)?.label ?? kind),
+    // The place says what the score is of.
+    ({ target }) => quantityOf(target.kind),
     methodOf,
     (want) => parametersOf(want, wants, known(want.method)?.parameters ?? []),
     ({ image }) => catalogue.images[image] || `image ${count(image + 1)}`,

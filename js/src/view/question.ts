@@ -1,3 +1,4 @@
+import { kindAt, quantityOf } from "../map/spots";
 import type { Store } from "../state/store";
 import { makeCombobox, noKernel } from "./combobox";
 import { make, setText } from "./dom";
@@ -10,7 +11,7 @@ const EXPLAINED: Record<string, string> = {
   "log-probability": "The logarithm of the probability.",
   margin: "The logit less the greatest logit of another class.",
 };
-/** What two classes can be compared by. */
+/** What two classes can be compared by, and what can be asked of a class at a place. */
 const COMPARED = new Set(["logit", "probability", "log-probability"]);
 
 /** Which score of the class is asked about, and whether it is compared with another class. */
@@ -25,7 +26,7 @@ export function makeQuestion(store: Store) {
     versus.focus();
   });
   const score = makeSelect("Score", (kind) =>
-    store.choose(COMPARED.has(kind) ? { kind } : { kind, other: null }),
+    store.choose(COMPARED.has(quantityOf(kind)) ? { kind } : { kind, other: null }),
   );
   const row = make("div.versus", versus.element, nothing);
   const element = make("div.question", row, score.element, words);
@@ -35,10 +36,12 @@ export function makeQuestion(store: Store) {
   }
 
   function update({ store, labels, info }: Scene): void {
-    const { kind, index, other } = store.want.target;
+    const { kind, index, other, place } = store.want.target;
+    const { spots } = info;
     const alone = labels.count < 2;
-    element.hidden = index === null || info.spots !== null;
-    row.hidden = alone;
+    element.hidden = index === null;
+    // A class at a place is compared with none.
+    row.hidden = alone || spots !== null;
     const can = (one: number) => one !== index && store.can({ other: one });
     const first = info.prediction.map((one) => one.index).filter((one) => one !== index);
     versus.update(
@@ -55,7 +58,10 @@ export function makeQuestion(store: Store) {
     nothing.disabled = !store.can({ other: null });
     nothing.title = nothing.disabled ? noKernel("classes") : "";
     // Where nothing makes probabilities, there are none to ask about.
-    const known = store.traits.catalogue.scores.filter(
+    const all = spots
+      ? [...COMPARED].map((of) => ({ kind: kindAt(spots, place, of), label: of }))
+      : store.traits.catalogue.scores;
+    const known = all.filter(
       (one) =>
         !(alone && one.kind === "margin") &&
         !(info.probabilityKind === "" && one.kind.includes("probability")),
@@ -74,9 +80,9 @@ export function makeQuestion(store: Store) {
       words,
       other !== null && index !== null
         ? `What speaks for ${labels.name(index)} rather than for ${labels.name(other)}.`
-        : kind === "probability" && info.probabilityKind !== "softmax"
+        : quantityOf(kind) === "probability" && info.probabilityKind !== "softmax"
           ? "After the sigmoid: of this class by itself."
-          : (EXPLAINED[kind] ?? ""),
+          : (EXPLAINED[quantityOf(kind)] ?? ""),
     );
   }
 

@@ -2,6 +2,7 @@ import { count, number3, percent, shorten } from "../map/format";
 import type { Header, Info } from "../map/header";
 import type { Labels } from "../map/labels";
 import { reductionFor } from "../map/reduce";
+import { quantityOf } from "../map/spots";
 import type { Drawn, Scene } from "./scene";
 
 /** What a map is of, in words. */
@@ -180,9 +181,10 @@ export function channelName(info: Info, drawn: Drawn | null, channel: number): s
 
 /** What the score is, for whoever does not know the word. */
 export function scoreExplained(kind: string, { probabilityKind }: Info): string {
-  if (kind === "logit" && probabilityKind)
+  const of = quantityOf(kind);
+  if (of === "logit" && probabilityKind)
     return `Logit: the model's score of the class before the ${probabilityKind}.`;
-  if (kind === "probability")
+  if (of === "probability")
     return `Probability: the model's score of the class after the ${probabilityKind}.`;
   return "";
 }
