@@ -282,8 +282,7 @@ if (kind !== "empty") {
   hold(282, values, scene ? { target: placed(282, PLACE) } : {});
   if (kind !== "zero" && kind !== "nan") {
     const place = SPOTS === "detection" ? [1] : [];
-    const other = { key: "gradient/285", target: placed(285, place) };
-    hold(285, undefined, scene ? other : {});
+    hold(285, undefined, scene ? { key: "gradient/285", target: placed(285, place) } : {});
   }
 }
 
