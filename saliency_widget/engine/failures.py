@@ -52,7 +52,10 @@ class ForwardError(ModelError):
     def _way(self, error: Exception) -> str:
         channels = re.search(r"to have (\d+) channels?, but got \d+ channels?", str(error))
         if channels and int(channels[1]) == 1:
-            return " It takes one channel: give a preprocess that begins with torchvision.transforms.Grayscale(1)."
+            return (
+                " It takes one channel: give a Preprocess with one number each, such as mean=(0.5,), std=(0.25,), or a "
+                "transform that begins with torchvision.transforms.Grayscale(1)."
+            )
         if channels:
             return f" It takes {channels[1]} channels: give an array (height, width, {channels[1]}), or Channels."
         if isinstance(error, AttributeError) and "NoneType" in str(error):

@@ -316,6 +316,8 @@ def _picture(pixels: npt.NDArray[np.float64], scaled: bool, chosen: Sequence[int
 def _given(preprocess: object, model: nn.Module) -> tuple[Transform, str]:
     if isinstance(preprocess, str):
         found = Preprocess.preset(preprocess)
+        if takes_channels(model) == 1:
+            found = found.in_grey() or found
         return found, f"the preset {preprocess.strip().lower()!r} ({found.text})"
     if isinstance(preprocess, Preprocess):
         return preprocess, f"the Preprocess given ({preprocess.text})"

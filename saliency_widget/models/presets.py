@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ class Preprocess:
     interpolation
         A PIL filter: "nearest", "bilinear", "bicubic", "lanczos", "box" or "hamming".
     mean, std
-        One number for each of R, G, B, with full scale at 1.
+        One number for each of R, G, B, with full scale at 1; or one number alone, for a model of grey pictures.
     bgr
         Blue first in what comes out.
 
@@ -55,8 +55,8 @@ class Preprocess:
     size: int | tuple[int, int] | None = 256
     crop: int | tuple[int, int] | None = 224
     interpolation: str = "bicubic"
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
     bgr: bool = False
 
     def __post_init__(self) -> None:
@@ -74,11 +74,33 @@ class Preprocess:
                 numeric = tuple(float(v) for v in values)
             except (TypeError, ValueError):
                 numeric = ()
-            if len(numeric) != 3 or not all(math.isfinite(v) for v in numeric):
-                raise InputError(name, values, "is not three numbers", "Give one for each of R, G and B.")
+            if len(numeric) not in (1, 3) or not all(math.isfinite(v) for v in numeric):
+                raise InputError(
+                    name, values, "is not three numbers, or one", "Give one for each of R, G and B, or one for grey."
+                )
             if name == "std" and min(numeric) <= 0:
                 raise InputError(name, values, "is not positive", "Give the standard deviations, such as 0.229.")
             object.__setattr__(self, name, numeric)
+        if len(self.mean) != len(self.std):
+            raise InputError(
+                "std",
+                self.std,
+                f"is {len(self.std)} and mean {len(self.mean)} numbers",
+                "Give as many of one as of both.",
+            )
+        if self.bgr and self.grey:
+            raise InputError("bgr", True, "says blue first, of one number for grey", "Leave it out, or give three.")
+
+    @property
+    def grey(self) -> bool:
+        """Whether it makes one channel: the luminance of the picture."""
+        return len(self.mean) == 1
+
+    def in_grey(self) -> Preprocess | None:
+        """The same for a model that takes one channel; None where what it does to R, G and B differs."""
+        if self.bgr or len({*self.mean}) > 1 or len({*self.std}) > 1:
+            return None
+        return replace(self, mean=self.mean[:1], std=self.std[:1])
 
     @classmethod
     def preset(cls, name: str) -> Preprocess:
@@ -100,10 +122,10 @@ class Preprocess:
         return found
 
     def __call__(self, picture: Image.Image) -> Tensor:
-        """Return the (3, H, W) float32 tensor of a picture."""
-        resized = self._resized(picture.convert("RGB"))
+        """Return the (3, H, W) float32 tensor of a picture, or (1, H, W) where it is for grey ones."""
+        resized = self._resized(picture.convert("L" if self.grey else "RGB"))
         cropped = self._cropped(resized)
-        array = np.array(cropped, dtype=np.float32).transpose(2, 0, 1) / np.float32(255)
+        array = np.atleast_3d(np.array(cropped, dtype=np.float32)).transpose(2, 0, 1) / np.float32(255)
         mean, std = (torch.tensor(v, dtype=torch.float32, device="cpu")[:, None, None] for v in (self.mean, self.std))
         made = (torch.from_numpy(np.ascontiguousarray(array)) - mean) / std
         return made.flip(0) if self.bgr else made
@@ -117,6 +139,8 @@ class Preprocess:
             steps.append(f"{'resized' if whole else 'shorter side'} to {_sides(self.size)}, {self.interpolation}")
         if self.crop is not None:
             steps.append(f"centre {_sides(self.crop, square=True)}")
+        if self.grey:
+            steps.append("grey")
         if set(self.mean) == {0.0} and set(self.std) == {1.0}:
             return ", ".join([*steps, "values 0 to 1"])
         order = ["BGR"] if self.bgr else []

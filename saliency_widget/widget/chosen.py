@@ -46,6 +46,25 @@ class Chosen(Orders):
             self._session.cancel(reason="something else was chosen")
         self._methods[order.method.name] = order.method
         self._mirror(order)
+        if self._followed:
+            self._afterwards(self._follow_with_panels)
+
+    def _follow_with_panels(self) -> None:
+        """Ask the other models, which stand beside it, about what is on display now; not if the panels were changed."""
+        with self._lock:
+            if self._closed or not self._ready or self.panels not in self._followed or self.shown not in self._orders:
+                return
+            now = wanted_of(self._orders[self.shown], self._subjects)
+            kept = {one["model"]: one["target"] for one in self.panels if one["image"] == now.image}
+            try:
+                panels = self._check_panels(self._others(now, kept), now)
+            except InputError:
+                # Not all models can be asked it by this method: they stay.
+                return
+            if panels not in self._followed:
+                self._followed.append(panels)
+            if panels != self.panels:
+                self.panels = panels
 
     @t.validate(*CHOICES)
     def _check_choice(self, proposal: Any) -> Any:

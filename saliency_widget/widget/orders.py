@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ from saliency_widget.widget.wants import Wanted, fill, key_for, method_of, targe
 
 if TYPE_CHECKING:
     from saliency_widget.explainer import Explainer
-    from saliency_widget.explainer.ready import Ready
     from saliency_widget.targets import Target
 
 _MOST_PANELS = 8
@@ -153,15 +152,24 @@ class Orders(Traits):
             except t.TraitError as error:  # noqa: PERF203  (few)
                 raise as_input_error(name, value, error) from error
 
-    def _others(self, now: Wanted, ready: Sequence[Ready]) -> list[dict[str, Any]]:
-        """The panels of the other models: the same class where they have the same ones, else what each has for it."""
-        first = ready[now.model].explainer
+    def _others(self, now: Wanted, targets: Mapping[int, Any]) -> list[dict[str, Any]]:
+        """The panels of the other models: the same class where they have the same ones, else what each has for it.
+
+        Parameters
+        ----------
+        now
+            What is on display.
+        targets
+            By model, what one of other classes is asked about, in plain values; what it predicts where nothing is said.
+        """
+        first = self._subjects.at(now.model, now.image)
         wants = []
-        for model, one in enumerate(ready):
+        for model in range(self._subjects.models):
             if model == now.model:
                 continue
-            own = wanted_of(self._order(one.targets[0], one.method, one.explainer), self._subjects)
-            wants.append({**now.plain, "model": model} if _same(first, one.explainer) else own.plain)
+            alike = _same(first, self._subjects.at(model, now.image))
+            own = {} if alike else {"target": targets.get(model, {"index": None})}
+            wants.append({**now.plain, "model": model, **own})
         return wants[:_MOST_PANELS]
 
     def _check_panels(self, panels: Any, now: Wanted) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -37,6 +38,8 @@ from saliency_widget.widget.wants import wanted_of
 _FIRST_MAP_WAIT = 1.0
 # And so much longer where it is about to be shown.
 _PICTURE_WAIT = 1.0
+# So many steps can be undone after which the panels of other models still follow.
+_FOLLOWED = 64
 _OF_ANY_WIDGET = ("layout", "tabbable", "tooltip")
 
 
@@ -143,6 +146,8 @@ class SaliencyWidget(Answering):
         self._closed = False
         self._mirroring: Mapping[str, Any] | None = None
         self._panel_keys: frozenset[str] = frozenset()
+        # What the panels were that follow what is on display, the last ones last.
+        self._followed: deque[list[dict[str, Any]]] = deque(maxlen=_FOLLOWED)
         self._ready = False
         self._own_layout: Layout | None = None
         self._chosen: list[str] = []
@@ -155,12 +160,20 @@ class SaliencyWidget(Answering):
         first, *others = [self._order(one, chosen, top.explainer) for one in top.targets]
         first = self._wished(wished, wanted_of(first, self._subjects)) or first
         now = wanted_of(first, self._subjects)
+        follows = False
         if "panels" not in wished and len(ready) > 1:
             # Several models are given to be seen beside each other, by one measure.
-            wished["panels"] = self._others(now, [row[now.image] for row in ready])
+            given = [row[now.image] for row in ready]
+            targets = [self._order(one.targets[0], one.method, one.explainer) for one in given]
+            wished["panels"] = self._others(
+                now, {model: wanted_of(order, self._subjects).plain["target"] for model, order in enumerate(targets)}
+            )
+            follows = True
             if "scale" not in looks and "level" not in looks:
                 looks["scale"] = "shared"
         panels = self._check_panels(wished.get("panels", []), now)
+        if follows:
+            self._followed.append(panels)
         with self._mirrored(first) as choices:
             super().__init__(
                 _info=self._subjects.info(),

@@ -315,3 +315,47 @@ def test_a_tensor_that_was_not_normalised_is_doubted(lite: nn.Module) -> None:
     assert prepare((picture - 0.5) / 0.5, lite, "tf").doubts == ()
     assert prepare(picture, lite, "none").doubts == ()
     assert prepare(picture, SILENT).doubts == ()
+
+
+class OneChannel(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.Conv2d(1, 4, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.first(x).mean((2, 3))
+
+
+@pytest.mark.parametrize("name", ["none", "tf"])
+def test_a_model_of_one_channel_gets_one_by_the_presets_that_treat_all_alike(name: str) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (256, 300), dtype=np.uint8)
+    made = prepare(grey, OneChannel(), name)
+    assert made.input.shape[0] == 1
+    assert "grey" in made.source
+    shift, scale = {"none": (0, 1), "tf": (0.5, 0.5)}[name]
+    if name == "none":
+        assert torch.equal(made.input[0], (torch.tensor(grey).float() / 255 - shift) / scale)
+    torch.testing.assert_close(made.input[0].double() * scale + shift, made.pixels[0], rtol=0, atol=1e-6)
+    assert made.geometry is not None
+    # A picture in colours is read by its luminance.
+    colours = np.stack([grey, grey.T[:256, :256].repeat(2, 1)[:, :300], grey[::-1]], -1)
+    wanted = np.asarray(Image.fromarray(colours).convert("L"))
+    if name == "none":
+        assert torch.equal(prepare(colours, OneChannel(), name).input[0], torch.tensor(wanted).float() / 255)
+
+
+def test_one_number_is_for_grey_pictures() -> None:
+    grey = Preprocess(size=None, crop=None, mean=(0.25,), std=(0.5,))
+    picture = Image.fromarray(np.full((8, 9), 255, np.uint8))
+    assert torch.equal(grey(picture), torch.full((1, 8, 9), 1.5))
+    assert "grey" in grey.text
+    for wrong in ({"mean": (0.5,)}, {"mean": (0.5,), "std": (0.5,), "bgr": True}, {"mean": (0.5, 0.5), "std": (1, 1)}):
+        with pytest.raises(InputError):
+            Preprocess(**wrong)
+
+
+def test_colours_that_differ_are_refused_by_a_model_of_one_channel_with_the_way_out() -> None:
+    import saliency_widget as sw
+
+    with pytest.raises(sw.SaliencyError, match=r"takes one channel: give a Preprocess with one number"):
+        sw.explain(OneChannel().eval(), np.zeros((256, 256), np.uint8), target=0, preprocess="imagenet")

@@ -253,6 +253,39 @@ def test_several_models_are_shown_beside_each_other_on_one_scale(make: Any, pict
     assert {"0.0/gradient/logit/2", "1.0/gradient/logit/2", "2.0/gradient/logit/2"} <= set(widget.attributions)
 
 
+def test_the_other_models_follow_until_the_panels_are_changed(make: Any, picture: Any) -> None:
+    models = [Small().eval(), Small().eval(), Small(classes=4).eval()]
+    mirrored = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    widget = make(models, [picture, mirrored], target=2, labels=None)
+    settle(widget)
+
+    def beside() -> list[tuple[int, int, str, int]]:
+        settle(widget)
+        keys = ("model", "image", "method")
+        return [(*(one[key] for key in keys), one["target"]["index"]) for one in widget.panels]
+
+    assert beside() == [(1, 0, "gradient", 2), (2, 0, "gradient", 2)]
+    widget.class_index = 3
+    # One of other classes stays with its own.
+    assert beside() == [(1, 0, "gradient", 3), (2, 0, "gradient", 2)]
+    widget.method = "input-x-gradient"
+    assert beside() == [(1, 0, "input-x-gradient", 3), (2, 0, "input-x-gradient", 2)]
+    before = widget.view
+    widget.image_index = 1
+    predicted = sw.explain(models[2], mirrored, preprocess="none").target.index
+    assert beside() == [(1, 1, "input-x-gradient", 3), (2, 1, "input-x-gradient", predicted)]
+    # Undone, and gone on from there.
+    widget.view = before
+    assert beside() == [(1, 0, "input-x-gradient", 3), (2, 0, "input-x-gradient", 2)]
+    widget.class_index = 1
+    assert beside() == [(1, 0, "input-x-gradient", 1), (2, 0, "input-x-gradient", 2)]
+    own = widget.panels[:1]
+    widget.panels = own
+    widget.class_index = 4
+    settle(widget)
+    assert widget.panels == own
+
+
 def test_other_classes_are_not_compared_and_what_the_user_says_of_panels_and_scale_stays(
     make: Any, picture: Any
 ) -> None:
