@@ -71,8 +71,7 @@ def main(say: Callable[[str], None] = print) -> int:
         return 0
     all_of_it = plan(arguments.models, quick=arguments.quick)
     if arguments.list:
-        for one in all_of_it:
-            say(f"{one.subject.name}: {one.name}")
+        session.tell(all_of_it, say)
         return 0
     run = session.Session(
         None if arguments.print else GOAL,

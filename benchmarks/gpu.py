@@ -45,8 +45,7 @@ def main(say: Callable[[str], None] = print) -> int:
     # A plan needs the models, and no device.
     all_of_it = plan(arguments.models, quick=arguments.quick, device=torch.device("cpu") if arguments.list else device)
     if arguments.list:
-        for one in all_of_it:
-            say(f"{one.subject.name}: {one.name}")
+        session.tell(all_of_it, say)
         return 0
     run = session.Session(
         None if arguments.print else GOAL,

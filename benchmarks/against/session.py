@@ -159,3 +159,9 @@ def parser(words: str | None) -> argparse.ArgumentParser:
     found.add_argument("--list", action="store_true", help="say what would be measured")
     found.add_argument("--print", action="store_true", help="write no file")
     return found
+
+
+def tell(plan: Iterable[Planned], say: Callable[[str], None]) -> None:
+    """Say what a plan would measure."""
+    for one in plan:
+        say(f"{one.subject.name}: {one.name}")

@@ -88,8 +88,8 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def kernels(jupyter: Server) -> Iterator[Callable[[str], Kernel]]:
-    """Give the one kernel of a version, and end that of another; "" ends it, and there is none."""
+def kernels(jupyter: Server) -> Iterator[Callable[..., Kernel]]:
+    """Give the one kernel of a version, and end that of another; a fresh one ends any."""
     running: list[Kernel] = []
 
     def end() -> None:
@@ -97,11 +97,9 @@ def kernels(jupyter: Server) -> Iterator[Callable[[str], Kernel]]:
             jupyter.call("DELETE", f"kernels/{kernel.id}")
         running.clear()
 
-    def start(version: str) -> Kernel:
-        if not running or running[0].version != version:
+    def start(version: str, *, fresh: bool = False) -> Kernel:
+        if fresh or not running or running[0].version != version:
             end()
-            if not version:
-                return Kernel("", "")
             started = jupyter.call("POST", "kernels", {"name": kernel_name(version)})
             running.append(Kernel(version, started["id"]))
         return running[0]
@@ -115,7 +113,7 @@ def opened(
     request: pytest.FixtureRequest,
     browser: Browser,
     jupyter: Server,
-    kernels: Callable[[str], Kernel],
+    kernels: Callable[..., Kernel],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Opened]:
     version, host, subshells = request.param
@@ -125,8 +123,8 @@ def opened(
     name = f"{host}-{subshells}-{version}.ipynb"
     jupyter.write_notebook(name, [MAKE, ASK, "0"], kernel_name(version))
 
-    def begin() -> tuple[Kernel, Lab, Widget, list[Any]]:
-        kernel = kernels(version)
+    def begin(*, fresh: bool) -> tuple[Kernel, Lab, Widget, list[Any]]:
+        kernel = kernels(version, fresh=fresh)
         jupyter.attach(name, kernel.id)
         lab = HOSTS[host](context.new_page(), jupyter, name)
         if isinstance(lab, Notebook7):
@@ -138,12 +136,11 @@ def opened(
         return kernel, lab, widget, lab.ask(1, ASK)
 
     try:
-        kernel, lab, widget, (running, free) = begin()
+        kernel, lab, widget, (running, free) = begin(fresh=False)
     except AssertionError:
         # On a busy machine a cell now and then does not come back from a kernel of 7.3 that other pages, closed since,
         # had subshells on. What is tested here is the widget, on a kernel that answers.
-        kernels("")
-        kernel, lab, widget, (running, free) = begin()
+        kernel, lab, widget, (running, free) = begin(fresh=True)
     assert running == version
     folder = tmp_path_factory.mktemp("busy")
     yield Opened(host, subshells, kernel, lab, widget, free, folder)

@@ -71,35 +71,36 @@ def test_more_may_wait_while_the_oldest_is_young_and_never_more_than_eight() -> 
     assert not credit.may_send(0.25), "the fifth waits for its answer too long by now"
 
 
+def under_way(count: int, rate: float, way: float, work: float = 0.0) -> list[tuple[bool, int]]:
+    """Whether each of so many maps went out, made at a rate, and how many were under way then.
+
+    A map takes ``way`` seconds to its answer, and the page works ``work`` seconds on each, one after another.
+    """
+    credit, line, free = Credit(), list[tuple[float, int]](), 0.0
+    found = []
+    for tick in range(count):
+        now = tick / rate
+        for when, seq in [one for one in line if one[0] <= now]:
+            credit.heard(when, seq, visible=True)
+        line = [one for one in line if one[0] > now]
+        went = credit.may_send(now)
+        if went:
+            credit.sent(now, tick)
+            free = max(free, now) + work
+            line.append((free + way, tick))
+        found.append((went, len(line)))
+    return found
+
+
 @pytest.mark.parametrize("way", [0.05, 0.1, 0.12])
 def test_thirty_a_second_go_out_where_an_answer_takes_a_tenth_of_a_second(way: float) -> None:
-    credit, answers, sent = Credit(), list[tuple[float, int]](), 0
-    for tick in range(90):
-        now = tick / 30
-        for when, seq in [one for one in answers if one[0] <= now]:
-            credit.heard(when, seq, visible=True)
-        answers = [one for one in answers if one[0] > now]
-        if credit.may_send(now):
-            credit.sent(now, tick)
-            answers.append((now + way, tick))
-            sent += 1
-    assert sent == 90
+    assert sum(went for went, _ in under_way(90, 30, way)) == 90
 
 
 def test_where_an_answer_takes_long_nothing_queues() -> None:
     # Maps are made every 10 ms, and the page needs 200 ms for each.
-    credit, line, free = Credit(), list[tuple[float, int]](), 0.0
-    for tick in range(1000):
-        now = tick / 100
-        for when, seq in [one for one in line if one[0] <= now]:
-            credit.heard(when, seq, visible=True)
-        line = [one for one in line if one[0] > now]
-        if credit.may_send(now):
-            credit.sent(now, tick)
-            free = max(free, now) + 0.2
-            line.append((free, tick))
-        if tick > 300:
-            assert len(line) <= 2
+    for _, line in under_way(1000, 100, 0.0, 0.2)[301:]:
+        assert line <= 2
 
 
 def test_a_later_acknowledgement_stands_for_one_that_was_lost_and_an_old_one_for_none() -> None:
