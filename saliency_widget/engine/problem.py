@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from saliency_widget.models.preprocess import Prepared
 
 _HEAD_ROWS = 32
+# Of a forward and a backward pass, the share of the first.
+_FORWARD = 0.4
 
 R = TypeVar("R")
 
@@ -255,6 +257,7 @@ class Problem:
         batch = self._checked(batch)
 
         def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
+            self.shadow.note(len(part) * _FORWARD)
             with replica.computing(), torch.no_grad():
                 return (logits_of(self._forward(replica, part), len(part)).detach().clone(),)
 
@@ -317,6 +320,7 @@ class Problem:
         """
 
         def rows(replica: Replica, part: Tensor) -> tuple[Tensor, ...]:
+            self.shadow.note(len(part) * _FORWARD)
             with replica.computing(), torch.no_grad():
                 return (self._scores(self._forward(replica, part), len(part)).clone(),)
 
@@ -554,9 +558,10 @@ class Problem:
         size = tuple(self.pixels.shape)
         if size not in replica.decisions:
             small = min(self.pixels.shape[-2:]) < LEAST_SIDE
-            if self._fast is None and (small or self.shadow.differentiated < WORTH_IT):
+            if self._fast is None and (small or self.shadow.passes < WORTH_IT):
                 return PLAIN
             replica.decisions[size] = self._decided(replica)
+            replica.keep_ways({one.way for one in replica.decisions.values()})
         decision: Decision = replica.decisions[size]
         self._way_chosen = "measured"
         return decision.way

@@ -7,7 +7,7 @@ import copy
 import threading
 import types
 import weakref
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -176,6 +176,10 @@ class Replica:
             self._on = way
             if way is not None:
                 way.enter()
+
+    def keep_ways(self, names: Collection[str]) -> None:
+        """Let go of the copies of weights of all other ways."""
+        self._ways = {name: way for name, way in self._ways.items() if name in names}
 
     def let_go(self) -> None:
         """Keep no copies of weights on a device whose memory is dear."""

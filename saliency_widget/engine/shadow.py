@@ -83,13 +83,13 @@ class Shadow:
         return "view" if replica is None else replica.kind
 
     @property
-    def differentiated(self) -> int:
-        """How many pictures were differentiated in it so far."""
-        return self._shared.differentiated
+    def passes(self) -> float:
+        """How many forward and backward passes of one picture were made of it so far."""
+        return self._shared.passes
 
-    def note(self, pictures: int) -> None:
-        """Count pictures that are differentiated."""
-        self._shared.differentiated += pictures
+    def note(self, passes: float) -> None:
+        """Count passes."""
+        self._shared.passes += passes
 
     @property
     def device(self) -> torch.device:
@@ -250,7 +250,7 @@ class _Shared:
         self.checked = False
         self.copying = False
         self.deep = False
-        self.differentiated = 0
+        self.passes = 0.0
         # The content of the weights, and what it hashes to.
         self.digest: tuple[Hashable, str] | None = None
 

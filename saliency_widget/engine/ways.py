@@ -1,9 +1,11 @@
 """The ways in which a shadow can compute the same function, quicker or slower.
 
-"plain" is the model as it is. "channels_last" keeps the channels of a pixel beside each other in memory. "folded" lets
-each convolution do the work of the BatchNorm behind it, whose evaluation is a multiplication and an addition: its
-weights are then products, each rounded once, and the activations are rounded twice less. Which of them is quick depends
-on the model and the device, and which is as exact depends on both as well: see :mod:`saliency_widget.engine.deciding`.
+"plain" is the model as it is. "channels_last" keeps the channels of a pixel beside each other in memory. "packed" does
+so too, and keeps the weights of convolutions as the CPU's library wants them; see :mod:`saliency_widget.engine.packed`.
+"folded" lets each convolution do the work of the BatchNorm behind it, whose evaluation is a multiplication and an
+addition: its weights are then products, each rounded once, and the activations are rounded twice less. Which of them is
+quick depends on the model and the device, and which is as exact depends on both as well: see
+:mod:`saliency_widget.engine.deciding`.
 
 A way is a set of exchanges in the dictionaries of the shadow's modules, made before a forward pass and undone when the
 shadow is given back, so that the shadow is one and the same for all.
@@ -22,18 +24,23 @@ from torch.overrides import TorchFunctionMode
 
 from saliency_widget.engine.content import same_witness, witness_of
 from saliency_widget.engine.norms import prepared
+from saliency_widget.engine.packed import can_be_packed, is_available, packed
 from saliency_widget.engine.sentinel import reads_only, tensors_in
 
 PLAIN = "plain"
 CHANNELS_LAST = "channels_last"
 FOLDED = "folded"
 BOTH = "folded, channels_last"
-WAYS = (PLAIN, CHANNELS_LAST, FOLDED, BOTH)
+PACKED = "packed"
+FOLDED_PACKED = "folded, packed"
+WAYS = (PLAIN, CHANNELS_LAST, FOLDED, BOTH, PACKED, FOLDED_PACKED)
 
 WORTH_IT = 32
-"""So many pictures are differentiated before anything is measured, which costs about as much as fifteen of them."""
+"""So many pictures are computed before anything is measured, which costs about as much as thirty of them."""
 LEAST_SIDE = 64
 """Smaller pictures take so little time that nothing is measured."""
+
+_SMALL_KERNEL = 32
 
 
 class Exchange(NamedTuple):
@@ -73,7 +80,12 @@ class Way:
     @property
     def layout(self) -> torch.memory_format:
         """In which the pictures are handed over."""
-        return torch.channels_last if CHANNELS_LAST in self.name else torch.contiguous_format
+        return torch.channels_last if CHANNELS_LAST in self.name or self.packs else torch.contiguous_format
+
+    @property
+    def packs(self) -> bool:
+        """Whether the weights of convolutions lie as oneDNN wants them."""
+        return PACKED in self.name
 
     def enter(self) -> None:
         """Make the exchanges."""
@@ -114,7 +126,7 @@ def make(module: nn.Module, name: str, norms: Mapping[str, nn.Module], pairs: Ma
         From :func:`pairs_in`; of a way that does not fold, unused.
     """
     way = Way(name)
-    if name in (FOLDED, BOTH):
+    if FOLDED in name:
         way.folded = dict(pairs)
         for conv, norm in pairs.items():
             part = module.get_submodule(conv)
@@ -204,10 +216,31 @@ def _folded(conv: nn.Module, norm: Any) -> tuple[Tensor, Tensor]:
     offset = -mean * factor if bias is None else (bias - mean) * factor
     offset = offset if shift is None else offset + shift
     product = weight * factor.view(-1, *[1] * (weight.dim() - 1))
-    return product.to(given.dtype), offset.to(given.dtype)
+    return _rounded(product, given.dtype), offset.to(given.dtype)
 
 
-def _laid(weight: Tensor, way: Way) -> nn.Parameter:
+def _rounded(product: Tensor, dtype: torch.dtype) -> Tensor:
+    """(O, ...) rounded once each; of small kernels so that what a row is off adds up to nothing.
+
+    Beside each other, pixels are alike: over the few of a depthwise kernel, errors that add up to nothing cancel, where
+    a rounding by itself would shift a channel everywhere, which no pooling takes out again.
+    """
+    rows = product.flatten(1)
+    if rows.shape[1] > _SMALL_KERNEL:
+        return product.to(dtype)
+    off = torch.zeros_like(rows[:, 0])
+    columns = []
+    for column in rows.unbind(1):
+        wanted = column + off
+        columns.append(wanted.to(dtype))
+        off = wanted - columns[-1].double()
+    return torch.stack(columns, 1).view(product.shape)
+
+
+def _laid(weight: Tensor, way: Way) -> Tensor:
+    if way.packs and can_be_packed(weight) and is_available():
+        # What is packed are copies already.
+        return packed(weight)
     if weight.dim() == 4:
         weight = weight.contiguous(memory_format=way.layout)
     return nn.Parameter(weight, requires_grad=False)

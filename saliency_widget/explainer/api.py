@@ -102,9 +102,9 @@ def explain(
     fast
         How the model is computed, which changes a map by rounding at most. None: what is as exact as the model itself,
         against float64, and quickest, as soon as it has been explained so often that measuring it pays. True: the same,
-        measured at once. False: as it is. Or "plain", "channels_last", "folded" (each BatchNorm into the convolution
-        before it) or "folded, channels_last", whatever it costs and however exact. ``provenance["way"]`` says what it
-        was.
+        measured at once. False: as it is. Or "plain", "channels_last", "packed" (with weights as the CPU's library
+        wants them), "folded" (each BatchNorm into the convolution before it), "folded, channels_last" or "folded,
+        packed", whatever it costs and however exact. ``provenance["way"]`` says what it was.
     progress
         Show a progress bar.
 

@@ -11,9 +11,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import saliency_widget as sw
-from saliency_widget.engine import deciding
+from saliency_widget.engine import deciding, ways
 from saliency_widget.engine.shadow import shadow_of
-from saliency_widget.engine.ways import BOTH, CHANNELS_LAST, FOLDED, PLAIN, WAYS, WORTH_IT
+from saliency_widget.engine.ways import (
+    BOTH,
+    CHANNELS_LAST,
+    FOLDED,
+    FOLDED_PACKED,
+    PACKED,
+    PLAIN,
+    WAYS,
+    WORTH_IT,
+)
 from saliency_widget.errors import InputError
 from tests.engine.support import explain, fill, picture, problem_of, relative
 
@@ -87,7 +96,7 @@ def test_what_is_also_used_elsewhere_is_not_folded(look: Callable[[Tensor], Tens
     assert relative(explain(model, picture(), fast=FOLDED)[0], explain(model, picture(), fast=False)[0]) < 1e-12
 
 
-@pytest.mark.parametrize("way", [FOLDED, BOTH, CHANNELS_LAST])
+@pytest.mark.parametrize("way", [way for way in WAYS if way != PLAIN])
 @pytest.mark.parametrize(
     "where", ["first.weight", "norm1.weight", "norm2.running_var", "lone.weight", "norm3.running_mean"]
 )
@@ -128,21 +137,32 @@ def measured(monkeypatch: pytest.MonkeyPatch, model: nn.Module, seconds: dict[st
     return way_of(model, **options)
 
 
-QUICK = {PLAIN: 1.0, CHANNELS_LAST: 0.9, FOLDED: 0.5, BOTH: 0.7}
+QUICK = {PLAIN: 1.0, CHANNELS_LAST: 0.9, PACKED: 0.8, FOLDED: 0.5, BOTH: 0.7, FOLDED_PACKED: 0.6}
 
 
-def test_the_quickest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=[True, False], ids=["oneDNN", "no oneDNN"])
+def packs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether weights can be packed."""
+    monkeypatch.setattr(deciding, "is_available", lambda: request.param)
+    return bool(request.param)
+
+
+def test_the_quickest_is_taken(monkeypatch: pytest.MonkeyPatch, packs: bool) -> None:
     monkeypatch.setattr(deciding, "_CHANCE", 100.0)
     _, told = measured(monkeypatch, Net().eval(), QUICK, fast=True)
     assert (told["way"], told["way_chosen"]) == (FOLDED, "measured")
+    seconds = {**QUICK, PACKED: 0.4, CHANNELS_LAST: 0.3}
+    wanted = PACKED if packs else CHANNELS_LAST
+    assert measured(monkeypatch, Net().eval(), seconds, fast=True)[1]["way"] == wanted
 
 
+@pytest.mark.usefixtures("packs")
 def test_what_is_hardly_quicker_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deciding, "_CHANCE", 100.0)
     assert measured(monkeypatch, Net().eval(), {**dict.fromkeys(QUICK, 0.97), PLAIN: 1.0}, fast=True)[1]["way"] == PLAIN
 
 
-def test_what_is_less_exact_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_less_exact_is_not_taken(monkeypatch: pytest.MonkeyPatch, packs: bool) -> None:
     exact = deciding._outputs
 
     def outputs(shadow: Any, replica: Any, rows: Any, way: Any) -> list[Tensor]:
@@ -151,7 +171,31 @@ def test_what_is_less_exact_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(deciding, "_outputs", outputs)
     monkeypatch.setattr(deciding, "_CHANCE", 5.0)
-    assert measured(monkeypatch, Net().eval(), QUICK, fast=True)[1]["way"] == BOTH
+    wanted = FOLDED_PACKED if packs else BOTH
+    assert measured(monkeypatch, Net().eval(), QUICK, fast=True)[1]["way"] == wanted
+
+
+def test_a_map_that_is_another_is_not_taken(monkeypatch: pytest.MonkeyPatch, packs: bool) -> None:
+    forward = deciding._gradient
+
+    def gradient(shadow: Any, replica: Any, row: Any, way: Any) -> Tensor:
+        return forward(shadow, replica, row, way) * (2 if way.name == FOLDED else 1)
+
+    monkeypatch.setattr(deciding, "_gradient", gradient)
+    monkeypatch.setattr(deciding, "_CHANCE", 100.0)
+    wanted = FOLDED_PACKED if packs else BOTH
+    assert measured(monkeypatch, Net().eval(), QUICK, fast=True)[1]["way"] == wanted
+
+
+def test_a_small_kernel_is_rounded_so_that_what_it_is_off_adds_up_to_nothing() -> None:
+    product = torch.rand(64, 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = ways._rounded(product, torch.float32).double()
+    ulp = torch.finfo(torch.float32).eps
+    assert bool(((found - product).abs() <= ulp * product.amax()).all())
+    off, usual = ((one - product).sum((1, 2, 3)).abs().mean() for one in (found, product.float().double()))
+    assert off < usual / 2
+    large = torch.rand(4, 8, 3, 3, dtype=torch.float64)
+    assert torch.equal(ways._rounded(large, torch.float32), large.float())
 
 
 @pytest.mark.parametrize("model", [Net().double(), nn.Sequential(nn.Flatten(), nn.Linear(768, 3))])
@@ -190,3 +234,24 @@ def test_a_map_says_how_it_was_computed_and_is_made_again_so() -> None:
     again = sw.reproduce(found.provenance, model, image)
     assert again.identical
     assert not again.differs
+
+
+def test_copies_of_ways_that_are_not_taken_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deciding, "_CHANCE", 100.0)
+    model = Net().eval()
+    measured(monkeypatch, model, QUICK, fast=True)
+    replica = shadow_of(model)._shared.replica
+    assert replica is not None
+    assert [*replica._ways] == [FOLDED]
+
+
+def test_forward_passes_count_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(
+        "saliency_widget.engine.deciding.decide", lambda *_: calls.append(1) or deciding.Decision(PLAIN, "")
+    )
+    model, large = Net().eval(), picture(64, 64)
+    problem = problem_of(model, large, [0])
+    problem.scores(problem.pixels.expand(3 * WORTH_IT, -1, -1, -1))
+    problem.scores(problem.pixels[None])
+    assert calls == [1]
