@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from inspect import signature
@@ -81,10 +81,11 @@ class Subject:
         """The same for the engine."""
         return prepare(self.picture, self.model, PLAIN)
 
-    def at(self, size: int, photograph: str = PHOTOGRAPHS[0]) -> Subject:
-        """The same model with a picture of another size, or another picture."""
+    def at(self, size: int, photograph: str = PHOTOGRAPHS[0], flipped: Sequence[int] = ()) -> Subject:
+        """The same model with a picture of another size, or another picture, flipped along some axes."""
         name = self.name if size == len(self.picture) else f"{self.name}, {size} px"
-        return replace(self, name=name, picture=photo(size, photograph), sizes={})
+        picture = np.ascontiguousarray(np.flip(photo(size, photograph), tuple(flipped)))
+        return replace(self, name=name, picture=picture, sizes={})
 
     @cached_property
     def shadow(self) -> Shadow:

@@ -25,7 +25,7 @@ class Amount:
     cams
         Of class activation maps; None is all classes.
     rounding
-        How many photographs are compared with float64, and how many classes of each.
+        How many photographs are compared with float64, flipped in how many ways, and how many classes of each.
     whole
         Whether what follows is measured as well.
     samples, steps
@@ -46,7 +46,7 @@ class Amount:
 
     classes: tuple[int, ...] = (1, 5, 20)
     cams: tuple[int | None, ...] = (1, 5, None)
-    rounding: tuple[int, int] = (len(PHOTOGRAPHS), 3)
+    rounding: tuple[int, int, int] = (len(PHOTOGRAPHS), 4, 2)
     whole: bool = True
     samples: int = 50
     steps: int = 50
@@ -59,10 +59,10 @@ class Amount:
 
 
 # Of the first model and of the others, whose passes take some six times as long.
-WHOLE = (Amount(), Amount(rounding=(len(PHOTOGRAPHS), 1), small=64, windows=4, masks=50, reference=0))
+WHOLE = (Amount(), Amount(rounding=(len(PHOTOGRAPHS), 4, 1), small=64, windows=4, masks=50, reference=0))
 QUICK = (
-    Amount(rounding=(3, 1), samples=10, steps=16, few=8, many=20, small=64, windows=4, masks=32, reference=128),
-    Amount(classes=(1,), cams=(1,), rounding=(1, 1), whole=False),
+    Amount(rounding=(3, 2, 1), samples=10, steps=16, few=8, many=20, small=64, windows=4, masks=32, reference=128),
+    Amount(classes=(1,), cams=(1,), rounding=(2, 1, 1), whole=False),
 )
 
 

@@ -33,7 +33,7 @@ _CHANCE = 1.3
 _GAIN = 0.95
 # A gradient that is farther from the plain one than corners of rectifiers explain is another function's.
 _ALIKE = 0.1
-_ROUNDS = 3
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)

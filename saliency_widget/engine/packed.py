@@ -76,7 +76,7 @@ class Packed(Tensor):
                 self.kernels[key] = _checked(self, *key, input)
             kernel = self.kernels[key]
             if kernel is not None and kernel.takes(input):
-                return _Convolution.apply(input, kernel, None, bias)
+                return _apply(input, kernel, None, bias)
         return torch.conv2d(input, self, bias, stride, padding, dilation, groups)
 
 
@@ -197,26 +197,45 @@ def _alike(found: Tensor, wanted: Tensor) -> bool:
     return bool((found - wanted).abs().sum() <= _TOLERANCE * wanted.abs().sum())
 
 
+def _apply(input: Tensor, kernel: Kernel, sides: tuple[int, int] | None, bias: Tensor | None) -> Any:
+    """The convolution, or towards an input of so many rows and columns its transposed one."""
+    # What can be vmapped takes a tenth of a millisecond more, which is longer than some convolutions.
+    kind = _Mapped if torch._C._are_functorch_transforms_active() else _Convolution
+    return kind.apply(input, kernel, sides, bias)
+
+
+def _backward(ctx: Any, *gradients: Any) -> Any:
+    # Each of the two is the derivative of the other, as often as one differentiates.
+    return _apply(gradients[0], ctx.kernel, ctx.sides, None), None, None, None
+
+
+def _computed(input: Tensor, kernel: Kernel, sides: tuple[int, int] | None, bias: Tensor | None) -> Tensor:
+    return kernel.convolved(input, bias) if sides is None else kernel.transposed(input, sides)
+
+
+def _remember(ctx: Any, inputs: tuple[Any, ...], output: Any = None) -> None:
+    input, ctx.kernel, sides, _ = inputs
+    ctx.sides = (input.shape[-2], input.shape[-1]) if sides is None else None
+
+
 class _Convolution(torch.autograd.Function):
-    """Either of the two of a kernel: each is the derivative of the other, as often as one differentiates."""
-
     @staticmethod
-    def forward(input: Tensor, kernel: Kernel, sides: tuple[int, int] | None, bias: Tensor | None) -> Tensor:
-        return kernel.convolved(input, bias) if sides is None else kernel.transposed(input, sides)
+    def forward(ctx: Any, *inputs: Any) -> Tensor:
+        _remember(ctx, inputs)
+        return _computed(*inputs)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        input, ctx.kernel, sides, _ = inputs
-        ctx.sides = (input.shape[-2], input.shape[-1]) if sides is None else None
+    backward = staticmethod(_backward)
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
-        return _Convolution.apply(gradients[0], ctx.kernel, ctx.sides, None), None, None, None
+
+class _Mapped(torch.autograd.Function):
+    forward = staticmethod(_computed)
+    setup_context = staticmethod(_remember)
+    backward = staticmethod(_backward)
 
     @staticmethod
     def vmap(_info: Any, dims: tuple[Any, ...], input: Tensor, kernel: Kernel, sides: Any, bias: Any) -> Any:
         if dims[0] is None or dims[3] is not None:
             raise NotImplementedError("the bias of a packed convolution is the same for all")
         rows = input.movedim(dims[0], 0)
-        found = _Convolution.apply(rows.flatten(0, 1), kernel, sides, bias)
+        found = _apply(rows.flatten(0, 1), kernel, sides, bias)
         return found.unflatten(0, rows.shape[:2]), 0

@@ -128,9 +128,9 @@ def test_the_memory_of_a_long_run_stands_beside_that_of_a_short_one(
 
 
 def test_rounding_is_compared_with_float64(subject: Any) -> None:
-    (row,) = rows_of(subject, costs.rounding, 3, 2).values()
-    assert len(row.ours) == 3
+    (row,) = rows_of(subject, costs.rounding, 3, 2, 2).values()
     assert all(0 < one < 1e-5 for one in [*row.ours, *row.theirs])
+    assert "mean over 12" in row.note
 
 
 def test_maps_may_be_apart_by_what_float32_leaves_uncertain_and_no_more(subject: Any) -> None:
