@@ -34,6 +34,8 @@ _GAIN = 0.95
 # A gradient that is farther from the plain one than corners of rectifiers explain is another function's.
 _ALIKE = 0.1
 _ROUNDS = 4
+# Bytes of weights of convolutions. All ways together hold six times as many while they are compared.
+_LARGE = 2**28
 
 
 @dataclass(frozen=True)
@@ -78,18 +80,19 @@ def decide(
         return Decision(PLAIN, f"nothing is measured in {str(row.dtype).removeprefix('torch.')}")
     if row.device.type not in ("cpu", "cuda"):
         return Decision(PLAIN, f"nothing is measured on {row.device.type}")
-    if sum(isinstance(part, nn.Conv2d) for part in replica.module.modules()) < 2:
+    weights = [part._parameters.get("weight") for part in replica.module.modules() if isinstance(part, nn.Conv2d)]
+    if len(weights) < 2:
         return Decision(PLAIN, "the model has no convolutions that would gain by another")
     try:
-        return _measured(shadow, replica, row.detach(), make, rounds)
+        large = sum(weight.nbytes for weight in weights if weight is not None) > _LARGE
+        return _measured(shadow, replica, row.detach(), _ways(row, make, large=large), rounds)
     except Exception as error:
         if is_out_of_memory(error):
             return Decision(PLAIN, "there is no memory to compare others with it")
         return Decision(PLAIN, f"others cannot be compared with it ({type(error).__name__})")
 
 
-def _measured(shadow: Shadow, replica: Replica, row: Tensor, make: Callable[[str], Way], rounds: int) -> Decision:
-    ways = _ways(row, make)
+def _measured(shadow: Shadow, replica: Replica, row: Tensor, ways: dict[str, Way], rounds: int) -> Decision:
     seconds = dict.fromkeys(ways, float("inf"))
     # The first time things are made that stay.
     maps = {name: _gradient(shadow, replica, row, way) for name, way in ways.items()}
@@ -113,14 +116,18 @@ def _measured(shadow: Shadow, replica: Replica, row: Tensor, make: Callable[[str
     return Decision(PLAIN, "no other that is quicker is as exact", seconds, errors)
 
 
-def _ways(row: Tensor, make: Callable[[str], Way]) -> dict[str, Way]:
-    """Those that may be the quickest on a device."""
+def _ways(row: Tensor, make: Callable[[str], Way], *, large: bool) -> dict[str, Way]:
+    """Those that may be the quickest on a device; of a large model, with the one that most often is."""
     packs = can_be_packed(row) and is_available()
-    found = {name: make(name) for name in (PLAIN, PACKED if packs else CHANNELS_LAST)}
-    for name in (FOLDED, FOLDED_PACKED if packs else BOTH):
-        way = make(name)
-        if way.folded:
-            found[name] = way
+    laid, both = (PACKED, FOLDED_PACKED) if packs else (CHANNELS_LAST, BOTH)
+    found = {PLAIN: make(PLAIN)}
+    way = make(both)
+    if way.folded:
+        found[both] = way
+    if not way.folded or not large:
+        found[laid] = make(laid)
+    if way.folded and not large:
+        found[FOLDED] = make(FOLDED)
     return found
 
 

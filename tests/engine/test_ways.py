@@ -255,3 +255,26 @@ def test_forward_passes_count_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     problem.scores(problem.pixels.expand(3 * WORTH_IT, -1, -1, -1))
     problem.scores(problem.pixels[None])
     assert calls == [1]
+
+
+@pytest.mark.parametrize("folds", [True, False])
+def test_of_a_large_model_few_copies_are_made_to_compare(
+    monkeypatch: pytest.MonkeyPatch, packs: bool, folds: bool
+) -> None:
+    monkeypatch.setattr(deciding, "_LARGE", 100)
+    monkeypatch.setattr(deciding, "_CHANCE", 100.0)
+    model = Net().eval() if folds else nn.Sequential(nn.Conv2d(3, 4, 3), nn.SiLU(), nn.Conv2d(4, 5, 3), Mean()).eval()
+    measured(monkeypatch, model, QUICK, fast=True)
+    replica = shadow_of(model)._shared.replica
+    assert replica is not None
+    (decision,) = replica.decisions.values()
+    quick = {(True, True): FOLDED_PACKED, (True, False): PACKED, (False, True): BOTH, (False, False): CHANNELS_LAST}
+    assert {*decision.seconds} == {PLAIN, quick[packs, folds]}
+    assert decision.way != PLAIN
+
+
+class Mean(nn.Module):
+    """Global average pooling."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
