@@ -38,8 +38,10 @@ class BlurIG(Method):
     and it blurs towards black beyond the border, where this averages over the picture alone, so that no dark frame is
     attributed.
 
-    Costs ``steps`` forward and backward passes, two forward passes and 3 ``steps`` blurs. Memory does not depend on
-    ``steps``. The cells are visited from coarse to fine: an early estimate is that of a coarser rule.
+    Costs ``steps`` forward and backward passes, one more for the first estimate, a forward pass and 3 ``steps`` blurs.
+    Memory does not depend on ``steps``. The first estimate, where there are more steps than one, is the gradient at the
+    picture times the whole change of the picture, which is no part of the sum. Then the cells are visited from coarse
+    to fine: an early estimate is that of a coarser rule.
 
     Known failings: no baseline is to be chosen, but sigma_max is; what is as sharp as it is blurred (a flat area) gets
     nothing.
@@ -78,19 +80,27 @@ class BlurIG(Method):
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield estimates of finer and finer rules."""
         picture = wide(problem.pixels)
-        scores = problem.scores(problem.pixels[None])[0]
-        gained: Tensor | None = None
+        blurred = gaussian_blur(picture, self.max_sigma)
+        if self.steps > 1:
+            found, gradients = problem.gradients(problem.pixels[None])
+            scores = found[0]
+            yield Estimate(wide(gradients[0]) * (picture - blurred), scores, 0, self.steps, final=False)
+            del gradients
+        else:
+            scores = problem.scores(problem.pixels[None])[0]
+        gained = scores - problem.scores(blurred[None])[0]
+        del blurred
         total: Tensor | None = None
         order = coarse_to_fine(self.steps)
         for start, done in one_first(self.steps, _ROWS):
             part = self._part(problem, picture, order[start:done])
             total = part if total is None else total.add_(part)
             final = done == self.steps
+            if done == 1 and not final:
+                # The middle of the first cell, whose blur changes next to nothing.
+                continue
             values = total.clone() if final else total * (self.steps / done)
-            if gained is None and (done > 1 or final):
-                # Not before there is a first picture.
-                gained = scores - problem.scores(gaussian_blur(picture, self.max_sigma)[None])[0]
-            gaps = [None] * len(values) if gained is None else completeness_gaps(values, gained)
+            gaps = completeness_gaps(values, gained)
             yield Estimate(
                 values=values,
                 scores=scores,

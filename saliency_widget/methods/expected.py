@@ -40,8 +40,11 @@ class ExpectedGradients(Method):
     sum to S(x) less the mean of S over the set, in expectation, and have the unit of the score. Also called
     GradientSHAP, where noise is added to x.
 
-    Costs ``samples`` forward and backward passes. Memory does not depend on ``samples``, but the set is kept. All
-    targets share the samples.
+    The gradient at the picture, times the way to it from the mean of the set, is the first estimate of more than one
+    sample: what would be true if the gradient were the same everywhere. It is of no sample, and no part of the map.
+
+    Costs ``samples`` forward and backward passes, and one more for the first estimate. Memory does not depend on
+    ``samples``, but the set is kept. All targets share the samples.
 
     Known failings: noise, which falls with the root of the number of samples; with few baselines and a budget of
     gradients, ``IntegratedGradients(baseline=[...])`` is more accurate.
@@ -87,12 +90,17 @@ class ExpectedGradients(Method):
         return {**super().parameters(), "baseline": describe(self.baseline)}
 
     def compute(self, problem: Problem) -> Iterator[Estimate]:
-        """Yield the mean of more and more samples."""
+        """Yield what the gradient at the picture says, and then the mean of more and more samples."""
         picture = wide(problem.pixels)
-        choices = several(self.baseline)
-        for one in choices:
-            make_baseline(one, picture, seed=self.seed)
-        scores = problem.scores(picture[None])[0]
+        middle = self._middle(picture)
+        if self.samples > 1:
+            found, gradients = problem.gradients(picture[None])
+            scores = found[0]
+            yield Estimate(wide(gradients[0]) * (picture - middle), scores, 0, self.samples, final=False)
+            del gradients
+        else:
+            scores = problem.scores(picture[None])[0]
+        del middle
         moments: Moments | None = None
         for start, stop in one_first(self.samples, _ROWS):
             starts, alphas = zip(*(self._sample(i, picture) for i in range(start, stop)), strict=True)
@@ -101,12 +109,15 @@ class ExpectedGradients(Method):
             places = torch.tensor(alphas, dtype=torch.float64, device="cpu").to(picture.dtype).to(picture.device)
             _, gradients = problem.gradients(baselines + places[:, None, None, None] * ways)
             for gradient, way in zip(gradients, ways, strict=True):
-                found = wide(gradient) * way
-                moments = moments or Moments(found)
-                moments.add(found)
+                part = wide(gradient) * way
+                moments = moments or Moments(part)
+                moments.add(part)
             assert moments is not None
             # Not kept while the next batch is computed.
-            del starts, baselines, ways, gradients, gradient, way, found
+            del starts, baselines, ways, gradients, gradient, way, part
+            if stop == 1 < self.samples:
+                # Further off than the first estimate.
+                continue
             error = (moments.sums[0] / (stop - 1) / stop).sqrt() if stop > 1 else None
             uncertain = relative_error(error, moments.mean)
             yield Estimate(
@@ -118,6 +129,16 @@ class ExpectedGradients(Method):
                 quality=tuple({} if one is None else {"standard_error": one} for one in uncertain),
                 extras={} if error is None else {"standard_error": error},
             )
+
+    def _middle(self, picture: Tensor) -> Tensor:
+        """The mean of the set, by which it is seen whether each baseline fits, too."""
+        choices = several(self.baseline)
+        total = torch.zeros_like(picture)
+        for one in choices:
+            made = make_baseline(one, picture, seed=self.seed)
+            # Another one in each sample: what they all are on average.
+            total += 0.5 if one == "noise" else made
+        return total / len(choices)
 
     def _sample(self, index: int, picture: Tensor) -> tuple[Tensor, float]:
         """Baseline and place of one sample."""

@@ -18,6 +18,10 @@ SCALES = (50, 100, 150, 250, 500, 1200)
 _SIDE = 224
 _SMOOTHING = 0.8
 _SMALLEST = 150
+# Of the segments for a first picture: a sixteenth of the pixels, and what was nearest to the whole map there.
+_ROUGH_SIDE = 56
+_ROUGH_SCALE = 60
+_ROUGH_SMALLEST = 9
 
 
 def segmenter() -> Any:
@@ -59,17 +63,14 @@ def segments_of(picture: Floats, dilation: int) -> list[Indices]:
 
     felzenszwalb = segmenter()
     height, width = picture.shape[:2]
-    shrinking = min(1.0, _SIDE / (height * width) ** 0.5)
-    size = (max(1, round(height * shrinking)), max(1, round(width * shrinking)))
+    size = _size((height, width), _SIDE)
     small = _shrunk(picture, size)
-    rows = np.minimum(np.arange(height) * size[0] // height, size[0] - 1)
-    columns = np.minimum(np.arange(width) * size[1] // width, size[1] - 1)
     at = np.arange(-dilation, dilation + 1)
     disk = at[:, None] ** 2 + at**2 <= dilation**2
     found: list[Indices] = []
     for scale in SCALES:
         labels = felzenszwalb(small, scale=scale, sigma=_SMOOTHING, min_size=_SMALLEST, channel_axis=-1)
-        labels = labels[rows[:, None], columns] + 1
+        labels = _enlarged(labels, (height, width)) + 1
         for label, box in enumerate(ndimage.find_objects(labels), 1):
             if box is None:
                 continue
@@ -82,12 +83,67 @@ def segments_of(picture: Floats, dilation: int) -> list[Indices]:
     return found
 
 
+def rough_segments(picture: Floats) -> Indices:
+    """Segments of a much smaller picture, at one scale: a hundredth of the work, and not much worse to look at.
+
+    Parameters
+    ----------
+    picture
+        (H, W, C), from -1 to 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H, W), of each pixel the number of its segment, from 0.
+    """
+    height, width = picture.shape[:2]
+    small = picture
+    for axis, side in enumerate(_size((height, width), _ROUGH_SIDE)):
+        length = picture.shape[axis]
+        starts = np.arange(side) * length // side
+        lengths = np.diff(np.append(starts, length))
+        small = np.add.reduceat(small, starts, axis) / np.expand_dims(lengths, tuple({0, 1, 2} - {axis}))
+    labels = segmenter()(small, scale=_ROUGH_SCALE, sigma=_SMOOTHING, min_size=_ROUGH_SMALLEST, channel_axis=-1)
+    return _enlarged(labels, (height, width))
+
+
+def _size(picture: tuple[int, int], side: int) -> tuple[int, int]:
+    """That of a picture of the same shape with as many pixels as a square of this side, if it is larger."""
+    shrinking = min(1.0, side / (picture[0] * picture[1]) ** 0.5)
+    return max(1, round(picture[0] * shrinking)), max(1, round(picture[1] * shrinking))
+
+
+def _enlarged(labels: Indices, size: tuple[int, int]) -> Indices:
+    rows, columns = (
+        np.minimum(np.arange(side) * small // side, small - 1) for side, small in zip(size, labels.shape, strict=True)
+    )
+    large: Indices = labels[rows[:, None], columns]
+    return large
+
+
 def _shrunk(picture: Floats, size: tuple[int, int]) -> Floats:
     if size == picture.shape[:2]:
         return picture
     resize = importlib.import_module("skimage.transform").resize
     small: Floats = resize(picture, size, order=1, mode="edge", anti_aliasing=True, preserve_range=True)
     return small
+
+
+def order_segments(attribution: Floats, labels: Indices) -> tuple[Floats, Indices, int]:
+    """The same as :func:`order_regions` for segments that do not overlap, each of which is a region.
+
+    Parameters
+    ----------
+    attribution
+        (H, W), finite.
+    labels
+        (H, W), of each pixel the number of its segment, from 0, none left out.
+    """
+    flat = labels.ravel()
+    means = np.bincount(flat, attribution.ravel()) / np.bincount(flat)
+    ranks = np.empty(len(means), np.int64)
+    ranks[(-means).argsort()] = np.arange(1, len(means) + 1)
+    return means[labels], ranks[labels], len(means)
 
 
 def order_regions(attribution: Floats, segments: Sequence[Indices], smallest: int) -> tuple[Floats, Indices, int]:

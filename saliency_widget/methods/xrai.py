@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +17,17 @@ from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, as_method, register
 from saliency_widget.methods.checks import check_count
 from saliency_widget.methods.path import IntegratedGradients
-from saliency_widget.methods.regions import Indices, order_regions, segmenter, segments_of
+from saliency_widget.methods.regions import (
+    Floats,
+    Indices,
+    order_regions,
+    order_segments,
+    rough_segments,
+    segmenter,
+    segments_of,
+)
+
+Order = Callable[[Floats], tuple[Floats, Indices, int]]
 
 
 @register
@@ -30,7 +41,8 @@ class XRAI(Method):
     of each pixel, signed (the channels are joined as in the authors' code). The map has one channel.
 
     Costs what ``base`` costs, the segmenting once, and the ordering for each target and estimate. An estimate is made
-    whenever the passes behind it have doubled.
+    whenever the passes behind it have doubled. Segmenting takes as long as several passes, so that the first estimate
+    is made of rough segments: at one scale, of the picture shrunk to 56 x 56 pixels, none grown.
 
     Known failings: a region can be no better than a segment, and what segments are is decided by colour alone, not by
     the model; a few strong pixels carry a whole region; segments at the smallest scale are taken first because their
@@ -48,7 +60,8 @@ class XRAI(Method):
 
     Notes
     -----
-    ``quality`` holds what ``base`` says, and ``regions``, their number. ``extras`` holds ``rank``, (1, H, W), from 1
+    ``quality`` holds what ``base`` says, and ``regions``, their number; of the first estimate ``rough``, which is true,
+    where another follows. ``extras`` holds ``rank``, (1, H, W), from 1
     for the region with the largest mean, and ``attribution``, the map of ``base``.
 
     Needs scikit-image.
@@ -90,25 +103,30 @@ class XRAI(Method):
         """Yield regions for estimates of the attribution."""
         segmenter()
         segments: list[Indices] | None = None
-        spent = 0
+        spent: int | None = None
         for estimate in self.base.compute(problem):
             if estimate.values.shape[2:] != problem.pixels.shape[1:]:
                 raise InputError(
                     "base", self.base, "has a map on another grid", "Give a method whose map is on pixels."
                 )
-            if estimate.done < 2 * spent and not estimate.final:
+            if spent is not None and estimate.done < 2 * spent and not estimate.final:
                 continue
+            early = spent is None and not estimate.final
             spent = estimate.done
+            if early:
+                labels = rough_segments(_picture(problem))
+                yield self._ordered(estimate, partial(order_segments, labels=labels), {"rough": True})
+                continue
             if segments is None:
                 segments = segments_of(_picture(problem), self.dilation)
-            yield self._ordered(estimate, segments)
+            yield self._ordered(estimate, partial(order_regions, segments=segments, smallest=self.smallest), {})
 
-    def _ordered(self, estimate: Estimate, segments: list[Indices]) -> Estimate:
+    def _ordered(self, estimate: Estimate, order: Order, known: dict[str, Any]) -> Estimate:
         found = []
         # The segmenting is numpy's, and the maps are small.
         for attribution in estimate.values.amax(1).detach().cpu().double().numpy():
             if np.isfinite(attribution).all():
-                found.append(order_regions(attribution, segments, self.smallest))
+                found.append(order(attribution))
             else:
                 unknown = np.full(attribution.shape, np.nan)
                 found.append((unknown, np.zeros(attribution.shape, np.int64), 0))
@@ -124,7 +142,9 @@ class XRAI(Method):
             done=estimate.done,
             total=estimate.total,
             final=estimate.final,
-            quality=tuple({**quality, "regions": one[2]} for quality, one in zip(estimate.quality, found, strict=True)),
+            quality=tuple(
+                {**quality, "regions": one[2], **known} for quality, one in zip(estimate.quality, found, strict=True)
+            ),
             extras={"rank": ranks.to(estimate.values.device), "attribution": estimate.values},
         )
 

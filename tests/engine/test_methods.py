@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -69,10 +70,12 @@ def test_what_every_method_owes(method: Method) -> None:
         assert estimate.values.shape in ((2, 3, 4, 4), (2, 1, 4, 4))
         assert estimate.scores.shape == (2,)
         assert len(estimate.quality) == 2
-        assert 0 < estimate.done <= estimate.total
+        # A first estimate may be of none of the steps.
+        assert 0 <= estimate.done <= estimate.total
         assert not estimate.values.requires_grad
         assert not estimate.scores.requires_grad
     assert estimates[-1].done == estimates[-1].total
+    assert all(sooner.done < later.done for sooner, later in itertools.pairwise(estimates))
 
 
 def test_two_methods_cannot_have_one_name() -> None:

@@ -71,7 +71,11 @@ def test_against_pair(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_estimates_come_coarse_to_fine_and_end_at_the_sum() -> None:
     problem = problem_of(rectified(), picture(12, 12), [1])
     found = list(BlurIG(steps=64, max_sigma=5).estimates(problem))
-    assert [estimate.done for estimate in found] == [1, *range(8, 65, 8)]
+    assert [estimate.done for estimate in found] == [0, *range(8, 65, 8)]
+    scores, gradients = problem.gradients(problem.pixels[None])
+    wanted = gradients[0] * (problem.pixels - gaussian_blur(problem.pixels, 5))
+    assert torch.equal(found[0].values, wanted)
+    assert all(torch.equal(estimate.scores, scores[0]) for estimate in found)
     errors = [relative(estimate.values, found[-1].values) for estimate in found]
     assert errors[-1] == 0 < errors[4] < errors[1] < 1.5
     for count in (1, 2, 3, 5, 8, 13, 64):

@@ -56,6 +56,19 @@ def test_the_error_falls_with_the_root_and_every_estimate_is_a_mean_of_the_first
     assert 1.5 < ratio * float(early.values.abs().sum() / long[-1].values.abs().sum()) < 5
 
 
+@pytest.mark.parametrize(("baseline", "middle"), [("noise", 0.5), (["black", "white", "noise", "white"], 0.625)])
+def test_the_gradient_at_the_picture_comes_first(baseline: Any, middle: float) -> None:
+    problem = problem_of(rectified(), picture(12, 12), [1, 3])
+    scores, gradients = problem.gradients(problem.pixels[None])
+    found = list(ExpectedGradients(samples=20, baseline=baseline).estimates(problem))
+    assert [estimate.done for estimate in found] == [0, 8, 16, 20]
+    assert relative(found[0].values, gradients[0] * (problem.pixels - middle)) < 1e-12
+    assert found[0].quality == ({}, {})
+    assert all(torch.equal(estimate.scores, scores[0]) for estimate in found)
+    (only,) = ExpectedGradients(samples=1).estimates(problem)
+    assert only.final
+
+
 def test_seeds_chunks_targets_and_the_random_state() -> None:
     before = torch.get_rng_state()
     wanted = explained(rectified(), ExpectedGradients(samples=20, baseline=SET), 1, 3)

@@ -105,6 +105,17 @@ def test_each_target_walks_its_own_path() -> None:
     assert relative(both.values[1], alone.values[0]) < 1e-12
 
 
+def test_the_gradient_at_the_picture_comes_first() -> None:
+    problem = problem_of(rectified(), picture(12, 12), [1, 3])
+    scores, gradients = problem.gradients(problem.pixels[None])
+    found = list(GuidedIG(steps=20, baseline="white").estimates(problem))
+    assert [estimate.done for estimate in found] == [0, 8, 16, 20]
+    assert torch.equal(found[0].values, gradients[0] * (problem.pixels - 1))
+    assert all(torch.equal(estimate.scores, scores[0]) for estimate in found)
+    (only,) = GuidedIG(steps=1).estimates(problem)
+    assert only.final
+
+
 def test_the_picture_as_its_own_baseline_and_a_nan_end() -> None:
     class Broken(Linear):
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -138,12 +138,33 @@ def test_a_longer_run_goes_through_the_shorter_one() -> None:
     model, prepared = fill(Convolutional().double()), picture(12, 12)
     short = list(SmoothGrad(7).estimates(problem_of(model, prepared, [1], chunk=4)))
     long = list(SmoothGrad(40).estimates(problem_of(model, prepared, [1], chunk=4)))
-    assert [estimate.done for estimate in short] == [1, 3, 7]
-    assert [estimate.done for estimate in long][:4] == [1, 3, 7, 11]
-    assert torch.equal(short[2].values, long[2].values)
-    assert long[0].extras.keys() == {"mean_abs", "square"}
+    assert [estimate.done for estimate in short] == [0, 1, 3, 7]
+    assert [estimate.done for estimate in long][:5] == [0, 1, 3, 7, 11]
+    assert torch.equal(short[3].values, long[3].values)
+    assert long[1].extras.keys() == {"mean_abs", "square"}
     # What was given out does not change afterwards.
-    assert torch.equal(long[0].values, next(SmoothGrad(2).estimates(problem_of(model, prepared, [1]))).values)
+    again = SmoothGrad(2).estimates(problem_of(model, prepared, [1]))
+    assert torch.equal(long[0].values, next(again).values)
+    assert torch.equal(long[1].values, next(again).values)
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_the_plain_gradient_comes_first_where_it_is_like_the_map(statistic: str) -> None:
+    model, prepared = fill(Convolutional().double()), picture(12, 12)
+    problem = problem_of(model, prepared, [1, 3])
+    scores, plain = problem.gradients(problem.pixels[None])
+    wanted = {"mean": plain[0], "mean_abs": plain[0].abs(), "square": plain[0].square()}
+    found = list(SmoothGrad(6, statistic=statistic).estimates(problem))
+    if statistic == "variance":
+        assert [estimate.done for estimate in found] == [3, 6]
+    else:
+        assert torch.equal(found[0].values, wanted[statistic])
+        assert (found[0].done, found[0].final, found[0].quality) == (0, False, ({}, {}))
+        assert found[0].extras.keys() == wanted.keys() - {statistic}
+    assert all(torch.equal(estimate.scores, scores[0]) for estimate in found)
+    # Of one sample there is nothing to wait for.
+    (only,) = SmoothGrad(1).estimates(problem)
+    assert only.final
 
 
 def test_closing_the_generator_stops_the_work() -> None:
@@ -155,8 +176,8 @@ def test_closing_the_generator_stops_the_work() -> None:
             return super().forward(x)
 
     estimates = SmoothGrad(100).estimates(problem_of(fill(Counting()), picture(12, 12), [1], chunk=2))
-    next(estimates)
-    next(estimates)
+    for _ in range(3):
+        next(estimates)
     estimates.close()
     # The first pass of a shadow is made twice.
     assert passes == [1, 1, 1, 2]

@@ -19,7 +19,7 @@ from saliency_widget.methods.gradient import Gradient
 from saliency_widget.methods.noise import SmoothGrad
 from saliency_widget.methods.occlusion import Occlusion
 from saliency_widget.methods.path import IntegratedGradients
-from saliency_widget.methods.regions import Indices, order_regions, segments_of
+from saliency_widget.methods.regions import Indices, order_regions, order_segments, rough_segments, segments_of
 from saliency_widget.methods.xrai import XRAI
 from tests.engine.support import fill, picture, problem_of
 from tests.engine.test_exact import Convolutional, Linear
@@ -93,6 +93,37 @@ def test_segments_of_each_scale_cover_the_picture(shape: tuple[int, int]) -> Non
     for segment in segments:
         covered[segment] += 1
     assert (covered == 6).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 9), (40, 30), (300, 200), (260, 500)])
+def test_rough_segments_are_regions_as_they_are(shape: tuple[int, int]) -> None:
+    labels = rough_segments(2 * scene(*shape) - 1)
+    assert labels.shape == shape
+    assert np.array_equal(np.unique(labels), np.arange(labels.max() + 1))
+    attribution = np.random.default_rng(1).normal(size=shape)
+    apart = [np.flatnonzero(labels == label) for label in range(labels.max() + 1)]
+    wanted, found = order_regions(attribution, apart, 1), order_segments(attribution, labels)
+    assert np.allclose(found[0], wanted[0], rtol=1e-12)
+    assert np.array_equal(found[1], wanted[1])
+    assert found[2] == wanted[2]
+
+
+def test_a_first_estimate_is_rough_and_says_so() -> None:
+    model, prepared = fill(Convolutional()), picture(48, 40)
+    method = XRAI(IntegratedGradients(16, ("black", "white")))
+    first, *others = method.estimates(problem_of(model, prepared, [1, 4]))
+    assert [quality["rough"] for quality in first.quality] == [True, True]
+    assert not any("rough" in quality for estimate in others for quality in estimate.quality)
+    for k in range(2):
+        wanted = order_segments(
+            first.extras["attribution"][k].amax(0).double().numpy(),
+            rough_segments(2 * prepared.pixels.permute(1, 2, 0).double().numpy() - 1),
+        )
+        assert np.allclose(first.values[k, 0], wanted[0], rtol=1e-5, atol=1e-7)
+        assert np.array_equal(first.extras["rank"][k, 0], wanted[1])
+    # Where there is one only, it is whole.
+    (only,) = XRAI(Gradient()).estimates(problem_of(model, prepared, [1]))
+    assert "rough" not in only.quality[0]
 
 
 def test_the_map_is_regions_of_the_attribution_it_carries() -> None:
