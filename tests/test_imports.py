@@ -8,7 +8,12 @@ import sys
 
 import pytest
 
-HEAVY = "torch torchvision timm transformers anywidget ipywidgets traitlets IPython matplotlib skimage scipy numpy"
+HEAVY = (
+    "torch torchvision timm transformers anywidget ipywidgets traitlets IPython matplotlib skimage scipy numpy "
+    "numpy.random PIL saliency_widget.engine.problem saliency_widget.explainer.explainer"
+)
+# What the names of the functions and of Grad-CAM do not need, and the first map does.
+FIRST_MAP = {"PIL", "numpy.random", "saliency_widget.engine.problem", "saliency_widget.explainer.explainer"}
 
 
 def loaded(code: str) -> set[str]:
@@ -31,9 +36,13 @@ ENGINE = (
         ("import saliency_widget.attribution", {"numpy"}),
         ("from saliency_widget.display import encode, quantise, reduce, threshold, view", {"numpy"}),
         ("from saliency_widget import *", None),
-        ("import saliency_widget as sw\nsw.explain, sw.stream, sw.GradCAM, sw.LRP, sw.XRAI", {"torch", "numpy"}),
-        (f"{ENGINE}\nsw.explain(model.eval(), torch.rand(3, 8, 8))", {"torch", "numpy"}),
-        (f"{ENGINE}\nsw.explain(model.eval(), torch.rand(3, 8, 8)).heatmap()", {"torch", "numpy"}),
+        (
+            "import saliency_widget as sw\nsw.explain, sw.stream, sw.layers, sw.boxes, sw.GradCAM",
+            {"torch", "numpy"},
+        ),
+        ("import saliency_widget as sw\nsw.LRP, sw.XRAI", {"torch", "numpy", "PIL", "saliency_widget.engine.problem"}),
+        (f"{ENGINE}\nsw.explain(model.eval(), torch.rand(3, 8, 8))", {"torch", "numpy", *FIRST_MAP}),
+        (f"{ENGINE}\nsw.explain(model.eval(), torch.rand(3, 8, 8)).heatmap()", {"torch", "numpy", *FIRST_MAP}),
     ],
 )
 def test_nothing_is_imported_before_it_is_used(code: str, wanted: set[str] | None) -> None:

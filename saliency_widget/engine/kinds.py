@@ -125,6 +125,8 @@ def _known_kind(cls: Any) -> Kind:
     for base, kind in _BY_BASE:
         if issubclass(cls, base):
             return kind
+    if _is_of_numpys_random(cls):
+        return Kind.GENERATOR
     return _kind_of_object(cls)
 
 
@@ -147,8 +149,14 @@ _BY_BASE: tuple[tuple[Any, Kind], ...] = (
     (weakref.WeakSet, Kind.WEAKSET),
     (_WEAK_DICTS, Kind.WEAKDICT),
     (types.MappingProxyType, Kind.MAPPING_PROXY),
-    ((random.Random, np.random.Generator, np.random.RandomState, torch.Generator), Kind.GENERATOR),
+    ((random.Random, torch.Generator), Kind.GENERATOR),
 )
+
+
+def _is_of_numpys_random(cls: type[Any]) -> bool:
+    # It takes long to import, and before somebody did there is no such class.
+    home = sys.modules.get("numpy.random")
+    return issubclass(cls, tuple(getattr(home, name) for name in ("Generator", "RandomState") if hasattr(home, name)))
 
 
 def _kind_of_object(cls: type[Any]) -> Kind:

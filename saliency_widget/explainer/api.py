@@ -1,17 +1,17 @@
-"""explain() and stream(): the two functions under everything."""
+"""explain() and stream(): the two functions under everything.
+
+What they need is imported when they are called, so that asking for their names costs next to nothing.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from saliency_widget.engine.inputs import check_inputs
-from saliency_widget.explainer.early import check_early
-from saliency_widget.explainer.explainer import Explainer, LayerChoice, Step
-from saliency_widget.explainer.ready import Ready, make_ready
-from saliency_widget.models.labels import read_labels
-from saliency_widget.models.unwrap import unwrap
-from saliency_widget.targets import Box, as_target
+if TYPE_CHECKING:
+    from saliency_widget.explainer.explainer import Explainer, LayerChoice, Step
+    from saliency_widget.explainer.ready import Ready
+    from saliency_widget.targets import Box
 
 
 def stream(
@@ -42,6 +42,8 @@ def stream(
         stands for it begins with one entry and gets another when the next image begins; those of earlier images are
         final.
     """
+    from saliency_widget.explainer.ready import make_ready
+
     (row,) = make_ready(
         [model],
         image,
@@ -123,6 +125,8 @@ def explain(
     ModelError
         The model cannot be explained as it is.
     """
+    from saliency_widget.explainer.ready import make_ready
+
     many = isinstance(image, (list, tuple))
     (row,) = make_ready(
         [model],
@@ -183,6 +187,11 @@ def layers(
     >>> [layer.name for layer in sw.layers(model, "cat.jpg")]  # doctest: +SKIP
     """
     if target is not None:
+        from saliency_widget.explainer.early import check_early
+        from saliency_widget.models.labels import read_labels
+        from saliency_widget.models.unwrap import unwrap
+        from saliency_widget.targets import as_target
+
         check_early(unwrap(model), read_labels(labels), [as_target(target)])
     return _explainer(model, image, preprocess, labels, inputs).layers(target)
 
@@ -223,6 +232,11 @@ def boxes(
 
 
 def _explainer(model: Any, image: Any, preprocess: Any, labels: Any, inputs: Any) -> Explainer:
+    from saliency_widget.engine.inputs import check_inputs
+    from saliency_widget.explainer.explainer import Explainer
+    from saliency_widget.models.labels import read_labels
+    from saliency_widget.models.unwrap import unwrap
+
     names = read_labels(labels)
     check_inputs(inputs, unwrap(model))
     return Explainer(model, image, preprocess=preprocess, labels=names, inputs=inputs)

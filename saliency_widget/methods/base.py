@@ -7,15 +7,17 @@ import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from saliency_widget.engine.devices import neutral
-from saliency_widget.engine.problem import Problem
-from saliency_widget.engine.run import WeightsMoved
 from saliency_widget.errors import InputError
+
+# Whoever has a problem has imported most of the engine; a method can be named without.
+if TYPE_CHECKING:
+    from saliency_widget.engine.problem import Problem
 
 M = TypeVar("M", bound="type[Method]")
 
@@ -84,6 +86,8 @@ class Method(ABC):
         A consumer that has enough takes no more. If the weights of the model change on the way, the estimates start
         over on a snapshot of them.
         """
+        from saliency_widget.engine.run import WeightsMoved
+
         with problem.running():
             try:
                 yield from self._steps(problem)

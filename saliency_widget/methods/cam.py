@@ -9,17 +9,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from saliency_widget.engine.activations import Activations
-from saliency_widget.engine.layers import name_of
-from saliency_widget.engine.problem import Problem
 from saliency_widget.errors import InputError
 from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
+
+if TYPE_CHECKING:
+    from saliency_widget.engine.activations import Activations
+    from saliency_widget.engine.problem import Problem
 
 # So many gradients of a layer at once, where they are made from two factors.
 _SOME = 32
@@ -50,6 +51,8 @@ class LayerMethod(Method):
     def check(self, model: nn.Module) -> None:
         """Look for the layer; see :meth:`~saliency_widget.methods.base.Method.check`."""
         if self.layer is not None:
+            from saliency_widget.engine.layers import name_of
+
             name_of(model, self.layer)
 
     def parameters(self) -> dict[str, Any]:
