@@ -58,22 +58,23 @@ class Moments:
             return self if self.count else other
         a, b = self.count, other.count
         n = a + b
-        result = Moments(self.mean, 1 + len(self.sums))
+        result = Moments.__new__(Moments)
         delta = other.mean - self.mean
         result.count = n
-        result.mean = self.mean + delta * (b / n)
-        second = self.sums[0] + other.sums[0] + delta**2 * (a * b / n)
-        result.sums[0] = second
+        # In place where it can be: most of the time goes into asking for memory.
+        result.mean = (delta * (b / n)).add_(self.mean)
+        result.sums = [(self.sums[0] + other.sums[0]).add_(delta.square().mul_(a * b / n))]
         if len(self.sums) > 1:
             (a2, a3, a4), (b2, b3, b4) = self.sums, other.sums
-            result.sums[1] = a3 + b3 + delta**3 * (a * b * (a - b) / n**2) + 3 * delta * (a * b2 - b * a2) / n
-            result.sums[2] = (
+            third = a3 + b3 + delta**3 * (a * b * (a - b) / n**2) + 3 * delta * (a * b2 - b * a2) / n
+            fourth = (
                 a4
                 + b4
                 + delta**4 * (a * b * (a * a - a * b + b * b) / n**3)
                 + 6 * delta**2 * (a * a * b2 + b * b * a2) / n**2
                 + 4 * delta * (a * b3 - b * a3) / n
             )
+            result.sums += [third, fourth]
         return result
 
 
