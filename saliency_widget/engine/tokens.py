@@ -22,7 +22,6 @@ from saliency_widget.engine.kinds import (
 )
 
 EMPTY = -1
-_LONG = 64
 
 
 class Tokens:
@@ -70,9 +69,9 @@ class Tokens:
     def _inside(self, kind: Kind, value: Any) -> None:
         if kind is Kind.TENSOR:
             self._tensor(value)
-        elif kind in (Kind.DICT, Kind.LIST) and len(value) > _LONG and _is_flat(value):
-            # A vocabulary, say: compared in C.
-            self.tokens.append(dict(value) if kind is Kind.DICT else list(value))
+        elif kind in (Kind.DICT, Kind.LIST) and _is_flat(value):
+            # A configuration or a vocabulary, say: compared in C.
+            self.tokens.append((*value, *value.values()) if kind is Kind.DICT else (*value,))
         elif kind is Kind.DICT:
             self.tokens.append(len(value))
             for key, item in list(dict.items(value)):
@@ -122,7 +121,13 @@ BY_CONTENT = frozenset({Kind.DICT, Kind.LIST, Kind.TUPLE, Kind.SET, Kind.DEQUE, 
 
 def _is_flat(value: Any) -> bool:
     items = (*value, *value.values()) if isinstance(value, dict) else value
-    return all(map(BY_VALUE.__contains__, map(type, items)))
+    kinds = {*map(type, items)} - BY_VALUE
+    return not kinds or (kinds == {tuple} and all(type(item) in BY_VALUE or is_constant(item) for item in items))
+
+
+def is_constant(value: Any) -> bool:
+    """Whether it is a tuple of values that never change."""
+    return type(value) is tuple and all(type(item) in BY_VALUE for item in value)
 
 
 def _parts(kind: Kind, value: Any) -> Iterator[Any]:
