@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 
 import torch
 from torch import Tensor, nn
@@ -47,32 +47,6 @@ def content_of(model: nn.Module) -> Hashable:
                     norms += torch.stack([held.to("cpu", read.dtype).sum().abs() for held in group]).tolist()
     # NaN is not equal to itself.
     return (digest.hexdigest(), *("nan" if number != number else number for number in norms))
-
-
-def witness_of(tensors: Sequence[Tensor]) -> list[Tensor]:
-    """The same in less time, of tensors that copies are made of: short ones whole, of long ones norms and samples.
-
-    To be compared by :func:`same_witness`.
-    """
-    by_kind: dict[tuple[torch.device, torch.dtype], tuple[list[Tensor], list[Tensor]]] = {}
-    with torch.no_grad():
-        for tensor in tensors:
-            short, long = by_kind.setdefault((tensor.device, tensor.dtype), ([], []))
-            (short if tensor.dim() < 2 else long).append(tensor)
-        found = []
-        for short, long in by_kind.values():
-            samples = [tensor.reshape(-1)[:: max(1, tensor.numel() // _SAMPLED)] for tensor in long]
-            found.append(torch.cat([*(tensor.reshape(-1) for tensor in short), *samples]))
-            if long:
-                found.append(torch.stack([*torch._foreach_norm(long)]))
-    return found
-
-
-def same_witness(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:
-    """Whether nothing changed. NaN is not equal to itself."""
-    return len(one) == len(other) and all(
-        a.device == b.device and a.dtype == b.dtype and torch.equal(a, b) for a, b in zip(one, other, strict=True)
-    )
 
 
 def _sample(tensor: Tensor) -> Tensor:

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
-from saliency_widget.engine.content import same_witness, witness_of
 from saliency_widget.engine.norms import prepared
 from saliency_widget.engine.packed import can_be_packed, is_available, packed
 from saliency_widget.engine.sentinel import reads_only, tensors_in
+from saliency_widget.engine.witness import Witness
 
 PLAIN = "plain"
 CHANNELS_LAST = "channels_last"
@@ -75,7 +75,7 @@ class Way:
     exchanges: list[Exchange] = field(default_factory=list)
     folded: dict[str, str] = field(default_factory=dict)
     sources: list[tuple[dict[str, Any], str]] = field(default_factory=list)
-    content: list[Tensor] = field(default_factory=list)
+    content: Witness = field(default_factory=lambda: Witness([]))
 
     @property
     def layout(self) -> torch.memory_format:
@@ -144,14 +144,14 @@ def make(module: nn.Module, name: str, norms: Mapping[str, nn.Module], pairs: Ma
             if _convolves(part) and conv not in way.folded and type(kept) is nn.Parameter:
                 way.sources.append((part._parameters, "weight"))
                 _exchange(way, part._parameters, "weight", _laid(kept.detach(), way))
-    way.content = witness_of(_sources(way))
+    way.content = Witness(_sources(way))
     refresh(way, norms)
     return way
 
 
 def is_current(way: Way) -> bool:
     """Whether the copies of weights in a way are still of the weights as they are; the shadow computes plainly."""
-    return not way.sources or same_witness(witness_of(_sources(way)), way.content)
+    return not way.sources or way.content.still(_sources(way))
 
 
 def _sources(way: Way) -> list[Tensor]:
