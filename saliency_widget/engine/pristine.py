@@ -6,6 +6,7 @@ import operator
 import types
 from collections import deque
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,18 +21,29 @@ def as_they_were(things: list[Any]) -> Callable[[], None]:
         Dictionaries, lists, sets, deques, arrays, and the cells of closures.
     """
     kept = [Pristine(thing) for thing in things if not isinstance(thing, dict)]
-    # By identity, and without the keys: most of what there is are the dictionaries of modules, and they stay.
-    dicts = [(thing, dict(dict.items(thing)), [*dict.values(thing)]) for thing in things if isinstance(thing, dict)]
+    # By identity, and without the keys: most of what there is are the dictionaries of modules, and they stay. All of
+    # them at once, in C: there are hundreds, and they are looked at after each pass.
+    dicts = [thing for thing in things if isinstance(thing, dict)]
+    counts = [*map(len, dicts)]
+    values = [*chain.from_iterable(map(dict.values, dicts))]
+    items = [dict(dict.items(thing)) for thing in dicts]
 
-    def restore(same: Callable[[Any, Any], bool] = operator.is_) -> None:
-        for thing, items, values in dicts:
-            if len(thing) != len(values) or not all(map(same, dict.values(thing), values)):
-                dict.clear(thing)
-                dict.update(thing, items)
+    def restore() -> None:
+        found = chain.from_iterable(map(dict.values, dicts))
+        if [*map(len, dicts)] != counts or not all(map(operator.is_, found, values)):
+            for thing, wanted in zip(dicts, items, strict=True):
+                if not _holds(thing, wanted):
+                    dict.clear(thing)
+                    dict.update(thing, wanted)
         for one in kept:
             one.restore()
 
     return restore
+
+
+def _holds(thing: dict[Any, Any], wanted: dict[Any, Any]) -> bool:
+    values = dict.values
+    return len(thing) == len(wanted) and all(map(operator.is_, values(thing), values(wanted)))
 
 
 class Pristine:

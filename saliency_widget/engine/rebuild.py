@@ -36,6 +36,21 @@ _EMPTIED = frozenset(
 _CHECKPOINTING = frozenset({"grad_checkpointing", "gradient_checkpointing", "use_checkpoint", "with_cp"})
 
 
+# What says something of hooks that are elsewhere, by a number that is each hook's own, or of hooks that no forward pass
+# calls. All modules of a shadow have one in common, because there are thousands, and each is looked at after each pass.
+_COMMON = frozenset(
+    [
+        "_forward_hooks_with_kwargs",
+        "_forward_hooks_always_called",
+        "_forward_pre_hooks_with_kwargs",
+        "_state_dict_hooks",
+        "_state_dict_pre_hooks",
+        "_load_state_dict_pre_hooks",
+        "_load_state_dict_post_hooks",
+    ]
+)
+
+
 class Rebuilder:
     """Rebuilds whatever is reachable from a module, each thing once.
 
@@ -77,7 +92,8 @@ class Rebuilder:
         self.copies: list[Pair] = []
         self.held: list[Any] = []
         self.mutable: list[Any] = []
-        self.empty: list[Any] = []
+        self._common: OrderedDict[Any, Any] = OrderedDict()
+        self.empty: list[Any] = [self._common]
         self.scripted = False
         self.batch_statistics = False
         self.backward_hooks = 0
@@ -137,6 +153,8 @@ class Rebuilder:
             cls = value.__class__
             if cls in ATOMS:
                 state[name] = False if value is True and name in _CHECKPOINTING else value
+            elif name in _COMMON and not value and cls is OrderedDict:
+                state[name] = self._common
             elif name in STANDARD and not value:
                 state[name] = empty = cls()
                 self.empty.append(empty)

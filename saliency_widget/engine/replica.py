@@ -18,7 +18,7 @@ from torch.nn.modules import module as nn_module
 from saliency_widget.engine.calls import call_without_global_hooks
 from saliency_widget.engine.classes import ClassPlan
 from saliency_widget.engine.fingerprint import Fingerprint
-from saliency_widget.engine.motion import Mark
+from saliency_widget.engine.motion import Mark, Sampling
 from saliency_widget.engine.pristine import as_they_were
 from saliency_widget.engine.rebuild import Rebuilder
 from saliency_widget.engine.ways import FOLDED, Way, is_current, make, normalisations, pairs_in, refresh
@@ -94,7 +94,10 @@ class Replica:
         self._held = (rebuilder.held, source if deep else None)
         self._put_back = as_they_were(rebuilder.mutable)
         self._empty = rebuilder.empty
+        self._sampling = Sampling()
         self._ways: dict[str, Way] = {}
+        # Those of which copies of weights are on a device whose memory is dear.
+        self._dear: set[str] = set()
         self._on: Way | None = None
         # What is asked of the tree for each run and does not change with its weights.
         self._facts: dict[Hashable, Any] = {}
@@ -122,7 +125,7 @@ class Replica:
 
     def mark(self) -> Mark:
         """Remember the state of the user's weights."""
-        return Mark(self.weights.views)
+        return Mark(self.weights.views, self._sampling)
 
     def owned(self) -> list[Tensor]:
         """The shadow's own tensors."""
@@ -164,6 +167,9 @@ class Replica:
             found = self._ways.get(name)
             if found is None or not is_current(found):
                 found = self._ways[name] = make(self.module, name, self.normalisations, pairs)
+                copies = (one.value for one in found.exchanges if found.sources and isinstance(one.value, Tensor))
+                if any(copy.device.type != "cpu" for copy in copies):
+                    self._dear.add(name)
             else:
                 refresh(found, self.normalisations)
             return found
@@ -183,11 +189,9 @@ class Replica:
 
     def let_go(self) -> None:
         """Keep no copies of weights on a device whose memory is dear."""
-        for name in [name for name, way in self._ways.items() if way.sources]:
-            if any(
-                isinstance(one.value, Tensor) and one.value.device.type != "cpu" for one in self._ways[name].exchanges
-            ):
-                del self._ways[name]
+        for name in self._dear:
+            self._ways.pop(name, None)
+        self._dear.clear()
 
     @contextmanager
     def computing(self) -> Iterator[nn.Module]:
@@ -202,9 +206,10 @@ class Replica:
         """Undo what a forward pass wrote into the shadow."""
         self.use(None)
         self._put_back()
-        for thing in self._empty:
-            if thing:
-                thing.clear()
+        if any(self._empty):
+            for thing in self._empty:
+                if thing:
+                    thing.clear()
         self.weights.reset()
         if self._local_calls:
             self._call_locally(True)
