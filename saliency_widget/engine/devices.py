@@ -32,7 +32,8 @@ def _tensors(model: nn.Module) -> Iterator[Tensor]:
 
 def default_device() -> torch.device:
     """The device on which this thread makes tensors when none is named."""
-    return torch.get_default_device()
+    # It is set by a function mode, and asking torch itself takes longer than most operators.
+    return torch.get_default_device() if torch._C._len_torch_function_stack() else CPU
 
 
 @contextmanager
@@ -49,12 +50,26 @@ def neutral(device: torch.device, ambient: torch.device = CPU) -> Iterator[None]
         The default device of the caller. A model may rely on one; its own device is what it then needs. Where the
         caller set none, nothing is set, because a default device costs time at every operator.
     """
+    kinds = [kind for kind in {"cpu", device.type} if _is_autocast(kind)]
+    placed = ambient != CPU or default_device() != CPU
+    if not (kinds or placed or torch.is_inference_mode_enabled()):
+        # So it is mostly, a dozen times a run.
+        before = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(True)
+        try:
+            yield
+        finally:
+            torch._C._set_grad_enabled(before)
+        return
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        for kind in {"cpu", device.type}:
-            if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
-        if ambient != CPU or default_device() != CPU:
+        for kind in kinds:
+            stack.enter_context(torch.autocast(kind, enabled=False))
+        if placed:
             stack.enter_context(device)
         yield
+
+
+def _is_autocast(kind: str) -> bool:
+    return (kind == "cpu" or torch.amp.is_autocast_available(kind)) and torch.is_autocast_enabled(kind)
