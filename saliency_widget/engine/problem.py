@@ -21,6 +21,7 @@ from saliency_widget.engine.inputs import Inputs
 from saliency_widget.engine.layered import Layered
 from saliency_widget.engine.layers import Layer
 from saliency_widget.engine.outputs import has_logits, logits_of, read_by, scores_of
+from saliency_widget.engine.placed import placed
 from saliency_widget.engine.replica import Replica
 from saliency_widget.engine.ruled import Rules, check_same
 from saliency_widget.engine.run import Run
@@ -138,23 +139,11 @@ class Problem:
     def _settle_down(self) -> None:
         """Bring the picture to where the model is, in its type."""
         self.device, self.dtype = self.shadow.home
+        here = placed(self._prepared, self.device, self.dtype)
+        self.pixels, self._input, self._matrix = here.pixels, here.input, here.matrix
+        self.zero, self._scale = here.zero, here.scale
         with neutral(self.device):
-            self.pixels = self._here(self._prepared.pixels)
-            self._input = self._here(self._prepared.input)
-            self._matrix = self._here(self._prepared.matrix)
             self._inputs.move(self.device, self.dtype)
-            offset = self._prepared.offset
-            colour = (
-                torch.linalg.solve(self._prepared.matrix, -offset) if bool(offset.any()) else torch.zeros_like(offset)
-            )
-            self.zero = self._here(colour)[:, None, None]
-            diagonal = torch.diagonal(self._matrix)
-            straight = torch.equal(self._matrix, torch.diag(diagonal))
-        self._scale = diagonal[:, None, None] if straight else None
-
-    def _here(self, tensor: Tensor) -> Tensor:
-        # A clone, because what was made in inference mode cannot take part in a graph.
-        return tensor.detach().clone().to(self.device, self.dtype)
 
     # -- what is known ------------------------------------------------------------------------------------------
 
