@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -12,8 +14,9 @@ from torch import Tensor
 import saliency_widget as sw
 from against import limit, peers, repeated
 from against.models import Subject
+from against.table import TIMES
 from against.timing import Run
-from against.works import Asked, Way, Work, best, relative
+from against.works import ALIKE, Asked, Way, Work, best, relative
 from saliency_widget.methods.noise import _noisy
 
 NOISE = 0.1
@@ -40,7 +43,8 @@ def noise(subject: Subject, samples: int) -> Work:
     pixels = subject.inputs[0].cpu()
     pictures = torch.stack([_noisy(pixels, NOISE, method.seed, i) for i in range(samples)]).to(subject.device)
     drawn = pictures - subject.inputs
-    others = _limits(subject, which, pictures)
+    alike = _alike(subject, which, pictures)
+    others = _limits(subject, which, pictures, alike)
     if peers.installed("captum"):
         sizes = limit.SIZES[subject.device.type]
         make = partial(peers.captum_noise, subject, which, sizes[-1], NOISE)
@@ -48,22 +52,37 @@ def noise(subject: Subject, samples: int) -> Work:
         for name, rows in (("captum NoiseTunnel", None), (f"captum NoiseTunnel, {size} rows", size)):
             run = peers.captum_noise(subject, which, samples, NOISE, rows)
             asked = Asked(0.5) if rows is None else None
-            others[name] = Way(run, asked, relative, peers.with_noise(run, drawn))
+            others[name] = Way(run, asked, relative, peers.with_noise(run, drawn), alike)
     if peers.installed("saliency"):
         run = peers.pair(subject, which, "GradientSaliency", stdev_spread=NOISE, nsamples=samples, magnitude=False)
-        others["PAIR"] = Way(run, Asked(0.5), relative, peers.with_noise(run, drawn))
+        others["PAIR"] = Way(run, Asked(0.5), relative, peers.with_noise(run, drawn), alike)
     note = "for the comparison, not for the timing, the peers are given our noise in place of their own."
     return Work(lambda: subject.last(method, which).values[0], others, note, least=FEW)
 
 
-def _limits(subject: Subject, which: int, pictures: Tensor, weights: Tensor | None = None) -> dict[str, Way]:
+def _limits(
+    subject: Subject, which: int, pictures: Tensor, alike: float, weights: Tensor | None = None
+) -> dict[str, Way]:
     """Bare autograd on the same pictures, and what more it can be made into on the device."""
     size = best_rows(subject, which)
-    step = limit.one_gradient(subject, which)
-    found = {f"bare autograd, {size} rows": Way(limit.rows(step, pictures, size, weights), Asked(1.05), relative)}
-    for name, make in repeated.forms(subject, which, size):
-        found[f"bare autograd, {name}, {size} rows"] = Way(limit.rows(make(), pictures, size, weights), None, relative)
-    return found
+    forms = {"": limit.one_gradient(subject, which)}
+    forms |= {f", {name}": make() for name, make in repeated.forms(subject, which, size)}
+    return {
+        f"bare autograd{name}, {size} rows": Way(
+            limit.rows(step, pictures, size, weights), None if name else Asked(1.05), relative, alike=alike
+        )
+        for name, step in forms.items()
+    }
+
+
+def _alike(subject: Subject, which: int, pictures: Tensor) -> float:
+    """How far two sums of such gradients may be apart: what float32 leaves uncertain of that of the first few."""
+    few, double = pictures[:4], copy.deepcopy(subject.frozen).double()
+    found, exact = (
+        limit.rows(limit.one_gradient(subject, which, model), few.to(dtype), 1)()
+        for model, dtype in ((None, torch.float32), (double, torch.float64))
+    )
+    return max(ALIKE, TIMES * relative(found, exact))
 
 
 # -- integrated gradients -----------------------------------------------------------------------------------------
@@ -74,9 +93,10 @@ def path(subject: Subject, steps: int) -> Work:
     which = subject.ranked[0]
     method = sw.IntegratedGradients(steps=steps, baseline="black", tolerance=None)
     alphas, weights = points_of(subject, method, which)
+    pictures = alphas[:, None, None, None] * subject.inputs
     others = {
-        name: Way(_times_picture(subject, way.run), way.asked, relative)
-        for name, way in _limits(subject, which, alphas[:, None, None, None] * subject.inputs, weights).items()
+        name: replace(way, run=_times_picture(subject, way.run))
+        for name, way in _limits(subject, which, pictures, _alike(subject, which, pictures), weights).items()
     }
     if peers.installed("captum"):
         size = _best_captum(subject, which)
