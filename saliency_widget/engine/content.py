@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from saliency_widget.engine.devices import neutral
 
 _SAMPLED = 256
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def content_of(model: nn.Module) -> Hashable:
@@ -47,6 +48,12 @@ def content_of(model: nn.Module) -> Hashable:
                     norms += torch.stack([held.to("cpu", read.dtype).sum().abs() for held in group]).tolist()
     # NaN is not equal to itself.
     return (digest.hexdigest(), *("nan" if number != number else number for number in norms))
+
+
+def bits_of(numbers: Tensor) -> Tensor:
+    """Numbers (n,) as integers, to compare their bits: a NaN is not equal to itself, and zero is to its negative."""
+    real = torch.view_as_real(numbers).reshape(-1) if numbers.is_complex() else numbers
+    return real.view(_INTEGERS[real.element_size()])
 
 
 def _sample(tensor: Tensor) -> Tensor:

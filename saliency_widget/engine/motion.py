@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from saliency_widget.engine.content import bits_of
 from saliency_widget.engine.kinds import is_plain
 from saliency_widget.engine.weights import Pair
 
@@ -15,8 +16,6 @@ _SAMPLED_TENSORS = 24
 _SAMPLED_NUMBERS = 512
 _VERSION = operator.attrgetter("_version")
 _REQUIRES = operator.attrgetter("requires_grad")
-# To compare bits: a NaN is not equal to itself, and zero is equal to its negative.
-_BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 class Mark:
@@ -98,8 +97,7 @@ def _shapes(tensors: Sequence[Tensor]) -> list[tuple[torch.Size, tuple[int, ...]
 
 
 def _numbers(group: list[Tensor]) -> Tensor:
-    found = torch.cat(group)
-    return found.view(_BITS[found.element_size()])
+    return bits_of(torch.cat(group))
 
 
 def _sample(tensor: Tensor) -> Tensor:

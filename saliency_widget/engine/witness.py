@@ -12,11 +12,11 @@ from itertools import repeat
 import torch
 from torch import Tensor
 
+from saliency_widget.engine.content import bits_of
+
 # What is shorter is kept whole; and how many columns a table has, if it can.
 _LONG = 4096
 _COLUMNS = (128, 31)
-# To compare bits: a NaN is not equal to itself, and zero is equal to its negative.
-_BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 class Witness:
@@ -84,9 +84,7 @@ class _Group:
         if self._short:
             short = map(tensors.__getitem__, self._short)
             numbers = torch.cat([one if one.dim() == 1 else one.reshape(-1) for one in short])
-            # As few of them as possible: they are compared one by one.
-            size = numbers.element_size() * (2 if numbers.element_size() == 4 and len(numbers) % 2 == 0 else 1)
-            found.append(numbers.view(_BITS[size]))
+            found.append(bits_of(numbers))
         if self._long:
             long = map(Tensor.as_strided, map(tensors.__getitem__, self._long), self._shapes, self._steps)
             tables = map(Tensor.view, long, repeat(torch.int64))

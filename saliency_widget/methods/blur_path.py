@@ -16,6 +16,7 @@ from saliency_widget.methods import declare
 from saliency_widget.methods.base import Estimate, Method, register
 from saliency_widget.methods.blur import check_sigma, gaussian_blur
 from saliency_widget.methods.checks import check_count
+from saliency_widget.methods.early import gradient_first
 from saliency_widget.methods.quality import completeness_gaps
 from saliency_widget.methods.sampling import wide
 
@@ -81,13 +82,7 @@ class BlurIG(Method):
         """Yield estimates of finer and finer rules."""
         picture = wide(problem.pixels)
         blurred = gaussian_blur(picture, self.max_sigma)
-        if self.steps > 1:
-            found, gradients = problem.gradients(problem.pixels[None])
-            scores = found[0]
-            yield Estimate(wide(gradients[0]) * (picture - blurred), scores, 0, self.steps, final=False)
-            del gradients
-        else:
-            scores = problem.scores(problem.pixels[None])[0]
+        scores = yield from gradient_first(problem, picture - blurred, self.steps)
         gained = scores - problem.scores(blurred[None])[0]
         del blurred
         total: Tensor | None = None

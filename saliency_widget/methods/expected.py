@@ -24,6 +24,7 @@ from saliency_widget.methods.baselines import (
     several,
 )
 from saliency_widget.methods.checks import check_count
+from saliency_widget.methods.early import gradient_first
 from saliency_widget.methods.moments import Moments
 from saliency_widget.methods.sampling import relative_error, wide
 
@@ -92,15 +93,7 @@ class ExpectedGradients(Method):
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield what the gradient at the picture says, and then the mean of more and more samples."""
         picture = wide(problem.pixels)
-        middle = self._middle(picture)
-        if self.samples > 1:
-            found, gradients = problem.gradients(picture[None])
-            scores = found[0]
-            yield Estimate(wide(gradients[0]) * (picture - middle), scores, 0, self.samples, final=False)
-            del gradients
-        else:
-            scores = problem.scores(picture[None])[0]
-        del middle
+        scores = yield from gradient_first(problem, picture - self._middle(picture), self.samples)
         moments: Moments | None = None
         for start, stop in one_first(self.samples, _ROWS):
             starts, alphas = zip(*(self._sample(i, picture) for i in range(start, stop)), strict=True)

@@ -23,6 +23,7 @@ from saliency_widget.methods.baselines import (
     several,
 )
 from saliency_widget.methods.checks import check_count, check_fraction
+from saliency_widget.methods.early import gradient_first
 from saliency_widget.methods.quality import completeness_gaps
 from saliency_widget.methods.sampling import wide
 
@@ -108,13 +109,7 @@ class GuidedIG(Method):
     def compute(self, problem: Problem) -> Iterator[Estimate]:
         """Yield the attributions of the part of the path that was gone, after what the gradient at its end says."""
         start = wide(make_baseline(self.baseline, problem.pixels, seed=self.seed))
-        if self.steps > 1:
-            found, last = problem.gradients(problem.pixels[None])
-            scores, guess = found[0], (wide(problem.pixels) - start) * wide(last[0])
-            yield Estimate(guess, scores, 0, self.steps, final=False)
-            del last, guess
-        else:
-            scores = problem.scores(problem.pixels[None])[0]
+        scores = yield from gradient_first(problem, wide(problem.pixels) - start, self.steps)
         gained = torch.zeros_like(scores)
         precise = torch.float32 if problem.device.type == "mps" else torch.float64
         end, begin = problem.pixels.to(precise), start.to(precise)

@@ -488,3 +488,13 @@ def test_a_forward_that_leaves_gradients_off_leaves_its_callers_on() -> None:
         assert torch.ones(1).device == CPU
     with torch.inference_mode(), neutral(CPU):
         assert not torch.ones(1).is_inference()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, torch.complex64, torch.complex128])
+def test_bits_are_compared_in_every_type(dtype: torch.dtype) -> None:
+    numbers = torch.zeros(5, dtype=dtype)
+    kept = Witness([numbers])
+    assert kept.still([numbers.clone()])
+    assert not kept.still([-numbers])
+    nothing = torch.full((5,), float("nan"), dtype=dtype)
+    assert Witness([nothing]).still([nothing.clone()])
